@@ -1,0 +1,34 @@
+"""``python -m benchmarks``: one subcommand a benchmark, each imported only when it is called."""
+
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "mnist": "benchmarks.mnist.command",
+    "tables": "benchmarks.tables.command",
+    "functions": "benchmarks.functions.command",
+    "speed": "benchmarks.speed.command",
+}
+
+
+class LazyGroup(click.Group):
+    """A click group that imports a subcommand's module on use, since each pulls in heavy packages."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name]).command
+        return command
+
+
+@click.group(cls=LazyGroup)
+def main() -> None:
+    """Benchmarks of hpo; see the help of each subcommand."""
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks")
