@@ -1,0 +1,47 @@
+"""hpo: the best configuration in the fewest trials, and honest evidence of which search found it.
+
+The public names are imported when they are first used, so that ``import hpo`` stays quick.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    "Space": "hpo.space",
+    "Float": "hpo.space",
+    "Int": "hpo.space",
+    "Ordinal": "hpo.space",
+    "Categorical": "hpo.space",
+    "SpaceError": "hpo.space",
+    "InfeasibleSpaceError": "hpo.space",
+    "Trial": "hpo.trial",
+    "TrialState": "hpo.trial",
+    "Suggestion": "hpo.trial",
+    "History": "hpo.trial",
+    "Searcher": "hpo.searchers",
+    "SearchSpaceExhausted": "hpo.searchers",
+    "GridSearcher": "hpo.searchers.grid",
+    "RandomSearcher": "hpo.searchers.random",
+    "GPSearcher": "hpo.searchers.gp",
+    "GeneticSearcher": "hpo.searchers.genetic",
+    "OptunaSearcher": "hpo.searchers.optuna",
+    "Study": "hpo.study",
+    "minimize": "hpo.study",
+    "maximize": "hpo.study",
+    "load_study": "hpo.study",
+    "Task": "hpo.compare",
+    "compare": "hpo.compare",
+    "SearchCV": "hpo.sklearn",
+}
+
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'hpo' has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_PUBLIC]

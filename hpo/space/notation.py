@@ -1,0 +1,50 @@
+"""scikit-learn's notation for a space: lists and frozen scipy.stats distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from hpo.space.parameters import Categorical, Float, Int, Ordinal, Parameter, SpaceError, plain
+
+ALLOWED = (
+    "hpo.Float, hpo.Int, hpo.Ordinal, hpo.Categorical, a list of values, "
+    "or a frozen scipy.stats randint, uniform or loguniform"
+)
+
+
+def parameter_of(name: str, notation: Any) -> Parameter:
+    """Parameter that `notation` stands for.
+
+    A list of numbers becomes an `Ordinal` in ascending order, any other list a `Categorical`;
+    ``randint(low, high)`` excludes `high`, ``uniform(loc, scale)`` ends at ``loc + scale``.
+
+    Raises
+    ------
+    SpaceError
+        If nothing is known by that notation.
+    """
+    if isinstance(notation, Parameter):
+        return notation
+    if hasattr(notation, "dist") and hasattr(notation, "support"):
+        return _from_distribution(name, notation)
+    if isinstance(notation, Iterable) and not isinstance(notation, str | bytes | dict):
+        choices = [plain(choice) for choice in notation]
+        numeric = all(isinstance(c, int | float) and not isinstance(c, bool) for c in choices)
+        return Ordinal(sorted(choices)) if numeric else Categorical(choices)
+    raise SpaceError(f"parameter {name!r}: {notation!r} is not a parameter; allowed: {ALLOWED}")
+
+
+def _from_distribution(name: str, frozen: Any) -> Parameter:
+    kind = frozen.dist.name
+    low, high = (float(end) for end in frozen.support())
+    if kind == "randint":
+        return Int(int(low), int(high))
+    if kind == "uniform":
+        return Float(low, high)
+    if kind in ("loguniform", "reciprocal"):
+        loc = frozen.kwds.get("loc", frozen.args[2] if len(frozen.args) > 2 else 0)
+        if loc == 0:  # shifted, it is not uniform in log
+            return Float(low, high, log=True)
+    given = f"{kind}{frozen.args}{frozen.kwds or ''}"
+    raise SpaceError(f"parameter {name!r}: distribution {given} is not known; allowed: {ALLOWED}")

@@ -1,0 +1,160 @@
+"""The records: a trial, a suggestion, and the history that a searcher may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.space import Space
+
+Array = NDArray[np.float64]
+Params = dict[str, Any]
+
+
+class TrialState(StrEnum):
+    """Where a trial stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will happen to the trial."""
+        return self not in (TrialState.QUEUED, TrialState.RUNNING)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What a searcher proposes.
+
+    Attributes
+    ----------
+    params : dict
+        Configuration, plain Python values.
+    info : dict
+        Plain JSON: why this point was chosen, and what the searcher wants to remember.
+    """
+
+    params: Params
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One evaluation of the objective; frozen: a change of state makes a new record.
+
+    Attributes
+    ----------
+    number : int
+        Position in the study, from 0.
+    params : dict
+        Configuration, plain Python values; inactive parameters are absent.
+    state : TrialState
+    value : float or None
+        What the objective returned, in the study's own direction; None without a result.
+    info : mapping
+        What the searcher noted when it suggested the trial.
+    reports : mapping of int to float
+        Intermediate values by step, in the study's own direction.
+    failure : str or None
+        Kind of failure: ``"exception"``, ``"invalid value"``, ``"timeout"``, ``"out of memory"``,
+        ``"crash"``, ``"lost"``.
+    reason : str or None
+        What went wrong, for a person to read.
+    started, finished : float or None
+        Seconds since the epoch.
+    seconds : float or None
+        How long the objective ran.
+    search_seconds : float
+        How long the searcher thought about the suggestion.
+    """
+
+    number: int
+    params: Params
+    state: TrialState = TrialState.RUNNING
+    value: float | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+    reports: Mapping[int, float] = field(default_factory=dict)
+    failure: str | None = None
+    reason: str | None = None
+    started: float | None = None
+    finished: float | None = None
+    seconds: float | None = None
+    search_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class History:
+    """What a searcher may see of a study: columnar, read-only, values to be minimised.
+
+    Attributes
+    ----------
+    X : (n, d) array
+        Finished trials in the order of their numbers, encoded by ``Space.encode``; NaN: inactive.
+    y : (n,) array
+        Values to minimise; NaN where a trial has none (failed, cancelled).
+    numbers : (n,) int array
+        Trial numbers.
+    infos : sequence of n mappings
+        What was noted when each was suggested.
+    pending : (m, d) array
+        Trials whose results are not known yet.
+    pending_infos : sequence of m mappings
+    k : int
+        Number of the trial that is being suggested.
+    """
+
+    X: Array
+    y: Array
+    numbers: NDArray[np.int64]
+    infos: Sequence[Mapping[str, Any]]
+    pending: Array
+    pending_infos: Sequence[Mapping[str, Any]]
+    k: int
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def complete(self) -> NDArray[np.bool_]:
+        """Which finished trials have a value, (n,)."""
+        return ~np.isnan(self.y)
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """Which finished trials have none, (n,)."""
+        return np.isnan(self.y)
+
+    @classmethod
+    def build(
+        cls,
+        space: Space,
+        configurations: Sequence[Params],
+        values: Sequence[float | None],
+        *,
+        infos: Sequence[Mapping[str, Any]] | None = None,
+        pending: Iterable[Params] = (),
+        pending_infos: Sequence[Mapping[str, Any]] | None = None,
+    ) -> History:
+        """History of the given trials, numbered from 0; a value None, NaN or infinite is a failure."""
+        y = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+        y[~np.isfinite(y)] = np.nan
+        encoded_pending = space.encode(pending)
+        return cls(
+            X=space.encode(configurations),
+            y=y,
+            numbers=np.arange(len(y), dtype=np.int64),
+            infos=[{}] * len(y) if infos is None else infos,
+            pending=encoded_pending,
+            pending_infos=[{}] * len(encoded_pending) if pending_infos is None else pending_infos,
+            k=len(y) + len(encoded_pending),
+        )
