@@ -1,0 +1,145 @@
+"""Where objectives run, and what comes back: an outcome, whatever the objective did."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import numbers
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hpo.trial import Params, TrialState
+
+Objective = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one evaluation ended.
+
+    Attributes
+    ----------
+    state : TrialState
+        Complete, pruned or failed.
+    value : float or None
+    failure, reason : str or None
+        Kind of failure and its message.
+    reports : mapping of int to float
+    seconds : float
+        How long the objective ran, on the monotonic clock.
+    """
+
+    state: TrialState
+    value: float | None = None
+    failure: str | None = None
+    reason: str | None = None
+    reports: Mapping[int, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class TrialPruned(Exception):
+    """Raised by an objective to end its trial early."""
+
+
+class LiveTrial:
+    """What an objective gets as its second argument while its trial runs.
+
+    Attributes
+    ----------
+    number : int
+    params : dict
+    reports : dict of int to float
+        Intermediate values by step.
+    """
+
+    def __init__(
+        self, number: int, params: Params, prune: Callable[[Mapping[int, float]], bool] | None = None
+    ) -> None:
+        self.number = number
+        self.params = dict(params)
+        self.reports: dict[int, float] = {}
+        self._prune = prune
+
+    def report(self, value: float, step: int) -> None:
+        """Note an intermediate value, such as the validation error after an epoch.
+
+        Raises
+        ------
+        ValueError
+            If `value` is not a finite real number or `step` is no whole number from 0 up.
+        """
+        if isinstance(step, bool) or not isinstance(step, numbers.Integral) or step < 0:
+            raise ValueError(f"step={step!r}: must be a whole number from 0 up")
+        self.reports[int(step)] = checked_value(value)
+
+    def should_prune(self) -> bool:
+        """Whether the study's pruner would end this trial now."""
+        return self._prune is not None and bool(self.reports) and self._prune(self.reports)
+
+
+def checked_value(value: Any) -> float:
+    """`value` as a finite float.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else: a bool, None, a string, a complex number, an array, NaN, infinite.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ValueError(f"value={value!r} ({type(value).__name__}): must be a finite real number")
+    try:
+        x = float(value)
+    except OverflowError:
+        x = math.inf
+    if not math.isfinite(x):
+        raise ValueError(f"value={x!r}: must be a finite real number")
+    return x
+
+
+def takes_trial(objective: Objective) -> bool:
+    """Whether the objective has a second required argument, or one named ``trial``."""
+    try:
+        parameters = list(inspect.signature(objective).parameters.values())
+    except (TypeError, ValueError):
+        return False
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if len(positional) < 2:
+        return False
+    return positional[1].default is inspect.Parameter.empty or positional[1].name == "trial"
+
+
+def evaluate(objective: Objective, live: LiveTrial) -> Outcome:
+    """Run the objective once; nothing that it raises but KeyboardInterrupt comes through."""
+    start = time.perf_counter()
+    state, value, failure, reason = TrialState.COMPLETE, None, None, None
+    try:
+        params = dict(live.params)
+        returned = objective(params, live) if takes_trial(objective) else objective(params)
+    except TrialPruned:
+        state = TrialState.PRUNED
+    except MemoryError as error:
+        state, failure, reason = TrialState.FAILED, "out of memory", _last_line(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit and GeneratorExit too: a trial never ends the study
+        state, failure, reason = TrialState.FAILED, "exception", _last_line(error)
+    else:
+        try:
+            value = checked_value(returned)
+        except ValueError as error:
+            state, failure, reason = TrialState.FAILED, "invalid value", str(error)
+    return Outcome(state, value, failure, reason, dict(live.reports), time.perf_counter() - start)
+
+
+def _last_line(error: BaseException) -> str:
+    """Exception and where it was raised, in one line."""
+    try:
+        message = "".join(traceback.format_exception_only(error)).strip()
+    except Exception:  # an exception whose __str__ raises
+        message = type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return message + where

@@ -1,0 +1,148 @@
+"""The trials of one study: a list of records, and beside it the columns that searchers read.
+
+Row i is trial number i. Rows are appended and then finished once; a finished row never changes,
+so a `History` of the finished prefix is a view of the columns, made in constant time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.space import Space
+from hpo.trial import Array, History, Trial, TrialState
+
+
+class Ledger:
+    """Trials in the order of their numbers, and their columns.
+
+    Parameters
+    ----------
+    space : Space
+    sign : float
+        1.0 to minimise, -1.0 to maximise: the one place where the direction is turned.
+    """
+
+    def __init__(self, space: Space, sign: float) -> None:
+        self.space = space
+        self.sign = sign
+        self.trials: list[Trial] = []
+        self._infos: list[Mapping[str, Any]] = []
+        self._X: Array = np.empty((16, len(space)))
+        self._y: Array = np.empty(16)
+        self._finished: NDArray[np.bool_] = np.zeros(16, dtype=bool)
+        self._numbers = np.arange(16)
+        self._prefix = 0  # all rows before it are finished
+        self._best: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    @property
+    def best(self) -> Trial | None:
+        """Complete trial with the best value, the earliest of equals; None when there is none."""
+        return None if self._best is None else self.trials[self._best]
+
+    @property
+    def n_finished(self) -> int:
+        """How many trials are finished."""
+        return self._prefix + int(self._finished[self._prefix : len(self)].sum())
+
+    def append(self, trial: Trial) -> None:
+        """Add the trial whose number is the next one."""
+        n = len(self)
+        if trial.number != n:
+            raise ValueError(f"number={trial.number}: the next trial of this study has number {n}")
+        if n == len(self._y):
+            self._grow()
+        self.trials.append(trial)
+        self._infos.append(trial.info)
+        self._X[n] = self.space.encode([trial.params])[0]
+        self._settle(trial)
+
+    def replace(self, trial: Trial) -> None:
+        """Put the next state of an unfinished trial in its place."""
+        self.trials[trial.number] = trial
+        self._settle(trial)
+
+    def history(self, k: int, window: int | None) -> History:
+        """What suggestion `k` may see: trials 0..k-window as finished, the rest as pending.
+
+        With ``window=None`` every finished trial is seen.
+        """
+        n = len(self)
+        horizon = n if window is None else min(n, max(0, k - window + 1))
+        if self._prefix >= horizon:
+            seen: slice | NDArray[np.intp] = slice(0, horizon)
+            waiting: slice | NDArray[np.intp] = slice(horizon, n)
+            infos: Sequence[Mapping[str, Any]] = Prefix(self._infos, horizon)
+            pending_infos = self._infos[horizon:n]
+        else:
+            is_seen = self._finished[:n].copy()
+            is_seen[horizon:] = False
+            seen, waiting = np.flatnonzero(is_seen), np.flatnonzero(~is_seen)
+            infos = [self._infos[i] for i in seen]
+            pending_infos = [self._infos[i] for i in waiting]
+        return History(
+            X=_read_only(self._X[seen]),
+            y=_read_only(self._y[seen]),
+            numbers=_read_only(self._numbers[seen]),
+            infos=infos,
+            pending=_read_only(self._X[waiting]),
+            pending_infos=pending_infos,
+            k=k,
+        )
+
+    def _settle(self, trial: Trial) -> None:
+        if not trial.state.is_finished:
+            return
+        i = trial.number
+        value = trial.value
+        if trial.state is TrialState.PRUNED and trial.reports:
+            value = trial.reports[max(trial.reports)]
+        self._y[i] = np.nan if value is None else self.sign * value
+        self._finished[i] = True
+        while self._prefix < len(self) and self._finished[self._prefix]:
+            self._prefix += 1
+        if trial.state is TrialState.COMPLETE:
+            best = self._best
+            if best is None or (self._y[i], i) < (self._y[best], best):
+                self._best = i
+
+    def _grow(self) -> None:
+        # Doubling into new arrays: views that searchers hold keep the old ones.
+        self._X = np.concatenate([self._X, np.empty_like(self._X)])
+        self._y = np.concatenate([self._y, np.empty_like(self._y)])
+        self._finished = np.concatenate([self._finished, np.zeros_like(self._finished)])
+        self._numbers = np.arange(len(self._y))
+
+
+class Prefix(Sequence[Mapping[str, Any]]):
+    """The first `n` items of a list that only grows, without a copy."""
+
+    def __init__(self, items: list[Mapping[str, Any]], n: int) -> None:
+        self._items = items
+        self._n = n
+
+    def __len__(self) -> int:
+        return self._n
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Mapping[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> Mapping[str, Any] | Sequence[Mapping[str, Any]]:
+        if isinstance(index, slice):
+            return [self._items[i] for i in range(*index.indices(self._n))]
+        if not -self._n <= index < self._n:
+            raise IndexError(index)
+        return self._items[index % self._n]
+
+
+def _read_only(array: Any) -> Any:
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,136 @@
+"""A study keeps every result, survives its objective, and turns the direction at one place."""
+
+import math
+
+import numpy as np
+import pytest
+
+import hpo
+from hpo.searchers.base import Searcher
+from hpo.trial import Suggestion
+
+
+class Uniform(Searcher):
+    """The simplest searcher, so that these tests are about the study."""
+
+    name = "uniform"
+
+    def suggest(self, space, history, rng):
+        return Suggestion(space.decode(space.sample(1, rng))[0], {"seen": len(history)})
+
+
+SPACE = hpo.Space({"x": hpo.Float(-1.0, 1.0), "n": hpo.Int(1, 9)})
+
+
+def square(params):
+    return params["x"] ** 2
+
+
+def test_minimize_and_maximize_are_mirror_images():
+    low = hpo.minimize(square, SPACE, searcher=Uniform(), n_trials=20, seed=0, progress=False)
+    high = hpo.maximize(lambda p: -square(p), SPACE, searcher=Uniform(), n_trials=20, seed=0, progress=False)
+    assert [t.params for t in low.trials] == [t.params for t in high.trials]
+    assert low.best_value == -high.best_value == min(t.value for t in low.trials)
+    assert low.best_params == high.best_params
+
+
+@pytest.mark.parametrize(
+    "returned", [None, "1.5", True, 1j, math.nan, math.inf, 10**400, [1.0], np.array(1.0), object()]
+)
+def test_a_result_that_is_no_number_fails_its_trial_only(returned):
+    values = iter([1.0, returned, 2.0])
+    study = hpo.minimize(
+        lambda p: next(values), SPACE, searcher=Uniform(), n_trials=3, seed=0, progress=False
+    )
+    assert [str(t.state) for t in study.trials] == ["complete", "failed", "complete"]
+    assert study.trials[1].failure == "invalid value"
+    assert "must be a finite real number" in study.trials[1].reason
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), SystemExit(3), MemoryError()])
+def test_an_exception_fails_its_trial_only(error):
+    def objective(params, trial):
+        if trial.number == 1:
+            raise error
+        return square(params)
+
+    study = hpo.minimize(objective, SPACE, searcher=Uniform(), n_trials=3, seed=0, progress=False)
+    assert [str(t.state) for t in study.trials] == ["complete", "failed", "complete"]
+    assert type(error).__name__ in study.trials[1].reason
+
+
+def test_telling_twice_is_a_no_op_and_differently_an_error():
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    trial = study.ask()
+    assert study.tell(trial, 1.0) == study.tell(trial, 1.0)
+    with pytest.raises(ValueError, match="already complete with value 1.0"):
+        study.tell(trial, 2.0)
+    with pytest.raises(ValueError, match="trial=7"):
+        study.tell(7, 1.0)
+
+
+def test_queued_trials_come_first_and_added_results_count():
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    study.add_trial({"x": 0.5, "n": 2}, 0.25)
+    study.enqueue({"n": 3, "x": 0.0})
+    study.optimize(square, n_trials=2, progress=False)
+    assert [t.params["n"] for t in study.trials[:2]] == [2, 3]
+    assert study.best_trial.number == 1
+    with pytest.raises(ValueError, match="'x'=2"):
+        study.enqueue({"x": 2, "n": 3})
+
+
+def test_window_hides_the_newest_results():
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0, window=4)
+    study.optimize(square, n_trials=10, progress=False)
+    assert [t.info["seen"] for t in study.trials] == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
+
+
+def test_history_is_read_only_and_keeps_pending_apart():
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    first, second, third = study.ask(), study.ask(), study.ask()
+    study.tell(second, 4.0)
+    study.tell(third, state="failed")
+    history = study._ledger.history(3, window=None)
+    assert history.numbers.tolist() == [1, 2]
+    assert history.y[0] == 4.0
+    assert history.failed.tolist() == [False, True]
+    np.testing.assert_array_equal(history.pending, SPACE.encode([first.params]))
+    with pytest.raises(ValueError, match="read-only"):
+        history.X[0, 0] = 0.0
+
+
+def test_dataframe_has_a_row_a_trial():
+    study = hpo.minimize(square, SPACE, searcher=Uniform(), n_trials=4, seed=0, progress=False)
+    frame = study.dataframe()
+    assert frame["number"].tolist() == [0, 1, 2, 3]
+    assert frame["value"].tolist() == [t.value for t in study.trials]
+    assert {"params_x", "params_n", "state", "seconds", "search_seconds"} <= set(frame.columns)
+
+
+def test_callbacks_and_stop():
+    seen = []
+
+    def stop_after_three(study, trial):
+        seen.append(trial.number)
+        if len(seen) == 3:
+            study.stop()
+
+    hpo.minimize(
+        square, SPACE, searcher=Uniform(), n_trials=9, seed=0, callbacks=[stop_after_three], progress=False
+    )
+    assert seen == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"direction": "up"}, "direction='up'"),
+        ({"seed": -1}, "seed=-1"),
+        ({"window": 0}, "window=0"),
+        ({"searcher": "magic"}, "searcher='magic'"),
+    ],
+)
+def test_unusable_options_are_refused_by_name(options, message):
+    with pytest.raises(ValueError, match=message):
+        hpo.Study(SPACE, **{"searcher": Uniform(), **options})
