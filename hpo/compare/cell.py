@@ -1,0 +1,177 @@
+"""One cell of a comparison: one searcher on one task with one seed, run and written to its file."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from hpo.compare.task import Task
+from hpo.searchers import Searcher, SearchSpaceExhausted
+from hpo.space import Space
+from hpo.study import Study
+from hpo.trial import Trial
+
+DESIGN = 0x68706F  # keeps the stream of the initial design apart from those of the suggestions
+PACKAGES = ("hpo", "numpy", "scipy", "scikit-learn", "deap", "optuna")
+
+
+class InterruptedCell(Exception):
+    """The cell was stopped before its budget was spent; nothing of it is kept."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Names of one run, its definition (plain JSON) and its file."""
+
+    task: str
+    searcher: str
+    seed: int
+    n_trials: int
+    n_initial: int
+    definition: dict[str, Any]
+    path: Path
+
+    def __str__(self) -> str:
+        return f"{self.task} / {self.searcher} / seed {self.seed}"
+
+
+def run_cell(cell: Cell, task: Task, searcher: Searcher) -> None:
+    """Run the search of one cell and write its record, all or nothing.
+
+    Raises
+    ------
+    InterruptedCell
+        If Ctrl-C stopped the search early.
+    """
+    with threadpool_limits(1):
+        study = _search(cell, task, searcher)
+        record = {
+            "task": cell.task,
+            "searcher": cell.searcher,
+            "seed": cell.seed,
+            "definition": cell.definition,
+            "trials": [_row(trial, task, cell) for trial in study.trials],
+            **_winner(study, task, cell.seed),
+            "environment": environment(),
+            "finished": time.time(),
+        }
+    write_json(cell.path, record)
+
+
+def initial_design(space: Space, n: int, seed: int) -> list[dict[str, Any]]:
+    """First configurations of every searcher with this seed: independent draws without repeats.
+
+    Fewer than `n` where the space hardly has as many.
+    """
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, DESIGN])))
+    points = space.sample(4 * n + 64, rng)
+    _, first = np.unique(np.array(Space.keys(points)), return_index=True)
+    return space.decode(points[np.sort(first)[:n]])
+
+
+def write_json(path: Path, record: Any) -> None:
+    """Write a file that is there in full or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        json.dump(record, file, default=repr)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def environment() -> dict[str, str]:
+    """Versions and machine behind a record."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    found["system"] = f"{platform.system()} {platform.release()} {platform.machine()}"
+    found["processor"] = _processor()
+    found["cores"] = str(os.cpu_count())
+    return found
+
+
+def _search(cell: Cell, task: Task, searcher: Searcher) -> Study:
+    study = Study(Space.of(task.space), direction=task.direction, searcher=searcher, seed=cell.seed)
+    for params in initial_design(study.space, cell.n_initial, cell.seed):
+        study.enqueue(params)
+    study.optimize(_seeded(task.objective, cell.seed), cell.n_trials, progress=False)
+    if len(study.trials) < cell.n_trials:
+        try:
+            study.ask()
+        except SearchSpaceExhausted:
+            return study
+        raise InterruptedCell(str(cell))
+    return study
+
+
+def _seeded(objective: Callable[..., Any], seed: int) -> Callable[..., Any]:
+    try:
+        takes_seed = "seed" in inspect.signature(objective).parameters
+    except (TypeError, ValueError):
+        return objective
+    return functools.partial(objective, seed=seed) if takes_seed else objective
+
+
+def _row(trial: Trial, task: Task, cell: Cell) -> dict[str, Any]:
+    noise_free = None
+    if task.evaluate is not None and trial.value is not None:
+        noise_free = float(task.evaluate(dict(trial.params)))
+    return {
+        "number": trial.number,
+        "params": trial.params,
+        "state": str(trial.state),
+        "value": trial.value,
+        "noise_free": noise_free,
+        "seconds": trial.seconds,
+        "search_seconds": trial.search_seconds,
+        "initial": trial.number < cell.n_initial,
+        "failure": trial.failure,
+        "reason": trial.reason,
+    }
+
+
+def _winner(study: Study, task: Task, seed: int) -> dict[str, Any]:
+    """The best trial as the searcher saw it, and its score on the untouched test set."""
+    try:
+        best = study.best_trial
+    except ValueError:
+        return {"winner": None, "test": None, "test_failure": None, "test_seconds": None}
+    scores, failure, begin = None, None, time.perf_counter()
+    if task.test is not None:
+        try:
+            returned = task.test(dict(best.params), seed)
+            named = returned if hasattr(returned, "items") else {"score": returned}
+            scores = {str(name): float(score) for name, score in named.items()}
+        except Exception as error:
+            failure = f"{type(error).__name__}: {error}"
+    return {
+        "winner": best.number,
+        "test": scores,
+        "test_failure": failure,
+        "test_seconds": time.perf_counter() - begin,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"

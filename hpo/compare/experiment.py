@@ -1,0 +1,211 @@
+"""The experiment: cells (task, searcher, seed), run in parallel, each kept in a file of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import joblib
+
+from hpo.compare.cell import Cell, InterruptedCell, run_cell, write_json
+from hpo.compare.comparison import Comparison
+from hpo.compare.progress import CellProgress
+from hpo.compare.task import Task, described
+from hpo.searchers import Searcher, resolve
+
+SEARCHERS = ("grid", "random", "gp", "genetic", "tpe")
+
+
+def compare(
+    tasks: Mapping[str, Task],
+    searchers: Sequence[str | Searcher] | Mapping[str, str | Searcher] = SEARCHERS,
+    *,
+    n_trials: int = 50,
+    repeats: int = 20,
+    seed: int = 0,
+    out: str | Path,
+    n_jobs: int | None = None,
+    n_initial: int | None = None,
+    baseline: str = "tpe",
+    progress: bool = True,
+) -> Comparison:
+    """Run every searcher on every task with the same seeds, and keep every trial.
+
+    All searchers have the same budget and, but for grid, the same first points per seed, drawn
+    independently from the space. Cells run in processes of their own with one BLAS thread each. A
+    finished cell is on disk and is not run again: an interrupted comparison goes on where it was.
+
+    Parameters
+    ----------
+    tasks : mapping of str to Task
+    searchers : sequence of str or Searcher, or mapping of label to either
+    n_trials : int
+        Budget of one run, the shared first points included.
+    repeats : int
+        Runs of each searcher on each task, with seeds ``seed .. seed + repeats - 1``.
+    seed : int
+    out : path
+        Folder of the results.
+    n_jobs : int, optional
+        Cells at a time; None: one a core.
+    n_initial : int, optional
+        Shared first points; None: 10, as TPE begins by default, and a third of the budget at most.
+    baseline : str
+        Whom the others are compared with; the first searcher where it does not take part.
+    progress : bool
+        Show a progress bar on a terminal.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ValueError
+        If an argument is not usable, or `out` holds a cell that was run with another definition.
+    RuntimeError
+        If cells failed; all others are finished and kept.
+    """
+    _check_whole(n_trials=n_trials, repeats=repeats)
+    _check_whole(minimum=0, seed=seed, n_initial=0 if n_initial is None else n_initial)
+    if not isinstance(tasks, Mapping) or not tasks or not all(isinstance(t, Task) for t in tasks.values()):
+        raise ValueError(f"tasks={tasks!r}: must be a mapping of at least one name to an hpo.Task")
+    initial = min(10, n_trials // 3) if n_initial is None else min(n_initial, n_trials)
+    labelled = _labelled(searchers, n_trials)
+    cells = list(_cells(tasks, labelled, n_trials, range(seed, seed + repeats), initial, Path(out)))
+    waiting = [cell for cell in cells if not _is_finished(cell)]
+    plan = {
+        "tasks": {name: {"metric": task.metric, "unit": task.unit} for name, task in tasks.items()},
+        "searchers": list(labelled),
+        "baseline": baseline if baseline in labelled else next(iter(labelled)),
+        "seeds": list(range(seed, seed + repeats)),
+        "n_trials": n_trials,
+        "n_initial": initial,
+        "cells": [str(cell.path.relative_to(out)) for cell in cells],
+    }
+    write_json(Path(out) / "comparison.json", plan)
+    _run(waiting, len(cells), tasks, labelled, n_jobs, progress)
+    return Comparison.load(out)
+
+
+def _cells(
+    tasks: Mapping[str, Task],
+    searchers: Mapping[str, Searcher],
+    n_trials: int,
+    seeds: range,
+    n_initial: int,
+    out: Path,
+) -> Iterator[Cell]:
+    # Seeds outermost: whenever a run is cut off, every task and searcher has the same repeats.
+    for seed in seeds:
+        for task_name, task in tasks.items():
+            for label, searcher in searchers.items():
+                shared = 0 if getattr(searcher, "name", "") == "grid" else n_initial
+                definition = {
+                    **task.definition(),
+                    "searcher": described(searcher),
+                    "n_trials": n_trials,
+                    "n_initial": shared,
+                }
+                path = out / "cells" / _slug(task_name) / _slug(label) / f"{seed}.json"
+                yield Cell(task_name, label, seed, n_trials, shared, definition, path)
+
+
+def _is_finished(cell: Cell) -> bool:
+    """Whether the cell's record is there; raises ValueError where its definition is another one."""
+    try:
+        found = json.loads(cell.path.read_text(encoding="utf-8"))["definition"]
+    except FileNotFoundError:
+        return False
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{cell.path}: damaged ({error}); delete it to have it run again") from None
+    for name, now in cell.definition.items():
+        if found.get(name) != now:
+            raise ValueError(
+                f"{name}={now!r}: the finished run of {cell} in {cell.path} had {found.get(name)!r}; "
+                f"choose another `out`, or delete that folder to run it anew"
+            )
+    return True
+
+
+def _run(
+    waiting: Sequence[Cell],
+    n_cells: int,
+    tasks: Mapping[str, Task],
+    searchers: Mapping[str, Searcher],
+    n_jobs: int | None,
+    progress: bool,
+) -> None:
+    failures: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="hpo-") as folder, CellProgress(progress, n_cells) as bar:
+        bar.update(n_cells - len(waiting), "")
+        # One file for all cells: data that an objective holds are pickled once, not once a cell.
+        payload = Path(folder) / "payload.pkl"
+        payload.write_bytes(cloudpickle.dumps((dict(tasks), dict(searchers))))
+        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+            parallel = joblib.Parallel(
+                n_jobs=joblib.cpu_count() if n_jobs is None else n_jobs,
+                return_as="generator_unordered",
+                batch_size=1,
+            )
+            jobs = (joblib.delayed(_attempt)(cell, str(payload)) for cell in waiting)
+            for done, (label, failure) in enumerate(parallel(jobs), n_cells - len(waiting) + 1):
+                bar.update(done, label)
+                if failure is not None:
+                    failures.append(f"{label}: {failure}")
+        _load.cache_clear()
+    if failures:
+        raise RuntimeError(
+            f"{len(failures)} of {n_cells} cells failed, the others are kept; the first: {failures[0]}"
+        )
+
+
+def _attempt(cell: Cell, payload: str) -> tuple[str, str | None]:
+    """Run one cell in a worker; a cell that fails does not take the others with it."""
+    tasks, searchers = _load(payload)
+    try:
+        run_cell(cell, tasks[cell.task], searchers[cell.searcher])
+    except InterruptedCell:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        return str(cell), f"{type(error).__name__}: {error}"
+    return str(cell), None
+
+
+@lru_cache(maxsize=1)
+def _load(payload: str) -> tuple[dict[str, Task], dict[str, Searcher]]:
+    loaded: tuple[dict[str, Task], dict[str, Searcher]] = cloudpickle.loads(Path(payload).read_bytes())
+    return loaded
+
+
+def _labelled(searchers: Any, n_trials: int) -> dict[str, Searcher]:
+    if isinstance(searchers, Mapping):
+        pairs = list(searchers.items())
+    else:
+        pairs = [(s if isinstance(s, str) else getattr(s, "name", str(s)), s) for s in searchers]
+    labelled = {str(label): resolve(searcher, n_trials) for label, searcher in pairs}
+    if not labelled or len(labelled) < len(pairs):
+        names = [label for label, _ in pairs]
+        raise ValueError(f"searchers={names!r}: needs at least one, each under a name of its own; "
+                         "name variants by a mapping of label to searcher")  # fmt: skip
+    return labelled
+
+
+def _check_whole(minimum: int = 1, **arguments: Any) -> None:
+    for name, value in arguments.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+            raise ValueError(f"{name}={value!r}: must be a whole number from {minimum} up")
+
+
+def _slug(name: str) -> str:
+    """File name for any name; what had to be replaced is told apart by a checksum."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)[:60].strip(".-")
+    is_same = plain == name
+    return plain if is_same else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -1,0 +1,73 @@
+"""What the searchers are compared on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hpo.space import Space
+
+
+@dataclass(frozen=True)
+class Task:
+    """One problem of a comparison.
+
+    Parameters
+    ----------
+    objective : callable
+        ``objective(params) -> float`` or ``objective(params, trial) -> float``. If it has a
+        parameter named ``seed``, it is given the seed of the repeat.
+    space : Space or mapping
+        What to search; scikit-learn's notation is accepted.
+    direction : {"minimize", "maximize"}
+    evaluate : callable, optional
+        ``evaluate(params) -> float``: the value without noise, where it is known. Searchers never
+        see it; the report judges by it.
+    test : callable, optional
+        ``test(params, seed) -> float or mapping of str to float``: scores the winning configuration
+        of one run on data that the search never touched, after refitting.
+    metric : str
+        What the objective measures, for the axes of the report.
+    unit : str
+        Its unit, such as ``"%"``.
+
+    Raises
+    ------
+    ValueError
+        If a field is not usable.
+    """
+
+    objective: Callable[..., Any]
+    space: Space | Mapping[str, Any]
+    direction: str = "minimize"
+    evaluate: Callable[[dict[str, Any]], float] | None = None
+    test: Callable[[dict[str, Any], int], Any] | None = None
+    metric: str = "objective value"
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("objective", "evaluate", "test"):
+            value = getattr(self, name)
+            if not callable(value) and (name == "objective" or value is not None):
+                raise ValueError(f"{name}={value!r}: must be callable")
+        if self.direction not in ("minimize", "maximize"):
+            raise ValueError(f"direction={self.direction!r}: must be 'minimize' or 'maximize'")
+        object.__setattr__(self, "space", Space.of(self.space))
+
+    def definition(self) -> dict[str, Any]:
+        """What must stay the same for finished runs to be kept, as plain JSON."""
+        return {
+            "objective": described(self.objective),
+            "space": described(self.space),
+            "direction": self.direction,
+            "evaluate": described(self.evaluate),
+            "test": described(self.test),
+        }
+
+
+def described(thing: Any) -> str:
+    """Name of a function, else the repr without memory addresses: the same in every process."""
+    name = getattr(thing, "__qualname__", None)
+    return name if isinstance(name, str) else re.sub(r" at 0x[0-9a-fA-F]+", "", repr(thing))
