@@ -1,0 +1,242 @@
+"""Any Optuna sampler behind the searcher interface; its TPE is the baseline of the comparisons.
+
+Optuna's samplers read a study. Here that study is a shadow of the history: finished trials are
+restored into memory, pending ones as running, the sampler is asked once and the shadow is cut
+back to the finished trials. What a sampler remembers in system attributes travels in the info of
+the suggestions, so that nothing depends on the shadow having been kept.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hpo.searchers.base import Searcher
+from hpo.space import Categorical, Float, Int, Ordinal, Space
+from hpo.space.parameters import same
+from hpo.trial import Array, History, Params, Suggestion
+
+MAX_REJECTIONS = 100  # configurations against the constraints before a random allowed one is taken
+
+
+@dataclass(frozen=True)
+class OptunaSearcher(Searcher):
+    """Asks an Optuna sampler.
+
+    Parameters
+    ----------
+    sampler : optuna.samplers.BaseSampler, optional
+        Default ``TPESampler()`` with Optuna's own defaults. It is copied, never changed, and seeded
+        for each suggestion from the study's seed.
+
+    Raises
+    ------
+    ImportError
+        When asked for a suggestion without Optuna installed.
+    """
+
+    name: ClassVar[str] = "tpe"
+    sampler: Any = None
+    _shadow: _Cache = field(default_factory=lambda: _Cache(), init=False, repr=False, compare=False)
+
+    def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
+        """Configuration to try next; see `Searcher.suggest`."""
+        optuna = _import_optuna()
+        with _quiet(optuna), self._shadow.lock:
+            shadow = self._shadow.of(optuna, space, history)
+            sampler = copy.deepcopy(self.sampler) if self.sampler else optuna.samplers.TPESampler()
+            _seed(sampler, rng)
+            for _ in range(MAX_REJECTIONS):
+                params, info = shadow.ask(sampler, history)
+                if space.allows(params):
+                    return Suggestion(params, info)
+        return Suggestion(space.decode(space.sample(1, rng))[0])
+
+
+class _Cache:
+    """The last shadow, used again when the history has only grown; copies and pickles are empty."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.shadow: _Shadow | None = None
+
+    def __reduce__(self) -> tuple[type[_Cache], tuple[()]]:
+        return _Cache, ()
+
+    def of(self, optuna: ModuleType, space: Space, history: History) -> _Shadow:
+        if self.shadow is None or not self.shadow.is_prefix(space, history):
+            self.shadow = _Shadow(optuna, space)
+        self.shadow.append(history)
+        return self.shadow
+
+
+class _Shadow:
+    """An Optuna study in memory that holds the finished trials of a history."""
+
+    def __init__(self, optuna: ModuleType, space: Space) -> None:
+        self.optuna = optuna
+        self.space = space
+        self.distributions = _distributions(optuna, space)
+        self.X: Array = np.empty((0, len(space)))
+        self.y: Array = np.empty(0)
+        self.storage = optuna.storages.InMemoryStorage()
+        self.id = self.storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], "shadow")
+        self.study = optuna.study.Study("shadow", self.storage)
+
+    def is_prefix(self, space: Space, history: History) -> bool:
+        n = len(self.y)
+        return (
+            space is self.space
+            and n <= len(history)
+            and np.array_equal(self.y, history.y[:n], equal_nan=True)
+            and np.array_equal(self.X, history.X[:n], equal_nan=True)
+        )
+
+    def append(self, history: History) -> None:
+        n = len(self.y)
+        for u, y, info in zip(history.X[n:], history.y[n:].tolist(), history.infos[n:]):
+            self._restore(u, y, info)
+        self.X, self.y = history.X.copy(), history.y.copy()
+
+    def ask(self, sampler: Any, history: History) -> tuple[Params, dict[str, Any]]:
+        """What the sampler proposes, and what it wants to remember."""
+        record = self.storage._studies[self.id]
+        n_finished, remembered = len(record.trials), dict(record.system_attrs)
+        for u, info in zip(history.pending, history.pending_infos):
+            self._restore(u, None, info)
+        try:
+            self.study.sampler = sampler
+            trial = self.study.ask()
+            params = _define_by_run(self.space, trial)
+            attrs = self.storage.get_trial(trial._trial_id).system_attrs
+            news = {k: v for k, v in record.system_attrs.items() if remembered.get(k) != v}
+            info = {"trial_attrs": dict(attrs), "study_attrs": news}
+            return params, {name: value for name, value in info.items() if value}
+        finally:
+            self._cut(n_finished)
+            record.system_attrs = remembered
+
+    def _restore(self, u: Array, y: float | None, info: Mapping[str, Any]) -> None:
+        """Append a trial: complete, failed (NaN) or running (None)."""
+        state = self.optuna.trial.TrialState
+        params = _to_optuna(self.space, self.space.decode(u[None])[0])
+        trial = self.optuna.trial.create_trial(
+            state=state.RUNNING if y is None else state.FAIL if np.isnan(y) else state.COMPLETE,
+            value=None if y is None or np.isnan(y) else y,
+            params=params,
+            distributions={name: self.distributions[name] for name in params},
+            system_attrs=dict(info.get("trial_attrs", {})),
+        )
+        self.storage.create_new_trial(self.id, trial)
+        self.storage._studies[self.id].system_attrs.update(info.get("study_attrs", {}))
+
+    def _cut(self, n: int) -> None:
+        # Optuna's storages have no way to forget a trial.
+        trials = self.storage._studies[self.id].trials
+        for trial in trials[n:]:
+            del self.storage._trial_id_to_study_id_and_number[trial._trial_id]
+        del trials[n:]
+        self.storage._max_trial_id = n - 1
+
+
+def _distributions(optuna: ModuleType, space: Space) -> dict[str, Any]:
+    kinds = optuna.distributions
+    made: dict[str, Any] = {}
+    for name, p in space.parameters.items():
+        if isinstance(p, Float):
+            made[name] = kinds.FloatDistribution(p.low, p.last, log=p.log, step=p.step)
+        elif isinstance(p, Int):
+            made[name] = kinds.IntDistribution(p.low, int(p.last), log=p.log, step=p.step)
+        elif isinstance(p, Ordinal):
+            made[name] = kinds.IntDistribution(0, int(p.last))
+        else:
+            # Indices, since Optuna warns of choices that JSON cannot hold.
+            made[name] = kinds.CategoricalDistribution(tuple(range(int(p.last) + 1)))
+    return made
+
+
+def _define_by_run(space: Space, trial: Any) -> Params:
+    """Suggest what exists, parents before children; returns canonical params of the space."""
+    params: Params = {}
+    waiting = dict(space.parameters)
+    while waiting:
+        for name, p in list(waiting.items()):
+            if p.when and any(parent in waiting for parent in p.when):
+                continue
+            del waiting[name]
+            if p.when and not _holds(p.when, params):
+                continue
+            params[name] = _suggest(name, p, trial)
+    return space.decode(space.encode([params]))[0]
+
+
+def _holds(when: Mapping[str, Any], params: Params) -> bool:
+    return all(
+        parent in params and any(same(params[parent], value) for value in values)
+        for parent, values in when.items()
+    )
+
+
+def _suggest(name: str, p: Any, trial: Any) -> Any:
+    if isinstance(p, Float):
+        return min(max(trial.suggest_float(name, p.low, p.last, log=p.log, step=p.step), p.low), p.last)
+    if isinstance(p, Int):
+        return trial.suggest_int(name, p.low, int(p.last), log=p.log, step=p.step)
+    if isinstance(p, Ordinal):
+        return p.choices[trial.suggest_int(name, 0, len(p.choices) - 1)]
+    return p.choices[trial.suggest_categorical(name, tuple(range(len(p.choices))))]
+
+
+def _to_optuna(space: Space, params: Params) -> Params:
+    return {
+        name: int(p.number(params[name])) if isinstance(p, Ordinal | Categorical) else params[name]
+        for name, p in space.parameters.items()
+        if name in params
+    }
+
+
+def _seed(sampler: Any, rng: np.random.Generator) -> None:
+    """Seed every random state inside a sampler, and inside the samplers that it holds."""
+    seen: set[int] = set()
+    todo: list[Any] = [sampler]
+    while todo:
+        item = todo.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if type(item).__name__ == "LazyRandomState":
+            item.rng.seed(int(rng.integers(2**32)))
+        elif isinstance(item, Sequence) and not isinstance(item, str | bytes):
+            todo.extend(item)
+        elif type(item).__module__.startswith("optuna.") and hasattr(item, "__dict__"):
+            todo.extend(value for _, value in sorted(vars(item).items()))
+
+
+@contextmanager
+def _quiet(optuna: ModuleType) -> Iterator[None]:
+    """Without Optuna's log lines and experimental warnings."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _import_optuna() -> ModuleType:
+    try:
+        import optuna
+    except ImportError as error:
+        raise ImportError("the tpe searcher needs Optuna: pip install hpo[optuna]") from error
+    module: ModuleType = optuna
+    return module

@@ -1,0 +1,99 @@
+"""Random search: the space's own scales, independent draws or a scrambled Sobol sequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, Literal
+
+import numpy as np
+from scipy.stats import qmc
+
+from hpo.searchers.base import Searcher, SearchSpaceExhausted
+from hpo.space import Space
+from hpo.trial import Array, History, Suggestion
+
+MAX_LISTED = 1_000_000  # configurations; larger finite spaces are drawn from, not listed
+REDRAWS = 32  # repeats drawn before the untried configurations are listed
+BLOCK = 1024  # Sobol points made at once; a power of 2 keeps the sequence balanced
+EQUAL = 1e-9  # unit-cube distance below which two coordinates are one value
+
+
+@dataclass(frozen=True)
+class RandomSearcher(Searcher):
+    """Samples uniformly on the scales of the space.
+
+    A configuration of a finite space is not drawn again before all have been tried.
+
+    Parameters
+    ----------
+    sequence : {"independent", "sobol"}
+        ``"sobol"``: suggestion k is point k of one scrambled Sobol sequence (Owen 1995), which
+        covers the space more evenly; a point that is taken or not allowed gives way to a draw.
+
+    Raises
+    ------
+    ValueError
+        If `sequence` is neither.
+    """
+
+    name: ClassVar[str] = "random"
+    sequence: Literal["independent", "sobol"] = "independent"
+
+    def __post_init__(self) -> None:
+        if self.sequence not in ("independent", "sobol"):
+            raise ValueError(f"sequence={self.sequence!r}: must be 'independent' or 'sobol'")
+
+    def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
+        """Configuration to try next; see `Searcher.suggest`."""
+        if self.sequence == "independent":
+            return Suggestion(space.decode(_untried(space, history, rng))[0])
+        scramble = _scramble(history, rng)
+        u = space.snap(_sobol(len(space), scramble, history.k // BLOCK)[[history.k % BLOCK]])
+        if not space.feasible(u)[0] or (np.isfinite(space.size) and _is_tried(u[0], history)):
+            u = _untried(space, history, rng)
+        return Suggestion(space.decode(u)[0], {"scramble": scramble})
+
+
+def _untried(space: Space, history: History, rng: np.random.Generator) -> Array:
+    """One feasible point, (1, d), that no trial of a finite space has taken."""
+    if not np.isfinite(space.size):
+        return space.sample(1, rng)
+    for _ in range(REDRAWS):
+        u = space.sample(1, rng)
+        if not _is_tried(u[0], history):
+            return u
+    listed = space.enumerate(MAX_LISTED)
+    candidates = space.sample(4 * BLOCK, rng) if listed is None else listed
+    tried = {*space.keys(history.X), *space.keys(history.pending)}
+    left = [i for i, key in enumerate(space.keys(candidates)) if key not in tried]
+    if not left:
+        raise SearchSpaceExhausted("every configuration of the space has been tried")
+    return candidates[[left[rng.integers(len(left))]]]
+
+
+def _is_tried(u: Array, history: History) -> bool:
+    # Equal where u is active means equal: the values of the parents decide what else is active.
+    active = ~np.isnan(u)
+    return any(
+        bool((np.abs(tried[:, active] - u[active]) < EQUAL).all(axis=1).any())
+        for tried in (history.pending, history.X)
+    )
+
+
+def _scramble(history: History, rng: np.random.Generator) -> int:
+    """Seed of the sequence: drawn once, then handed on from trial to trial."""
+    for infos in (history.pending_infos, history.infos):
+        for i in reversed(range(len(infos))):
+            if "scramble" in infos[i]:
+                return int(infos[i]["scramble"])
+    return int(rng.integers(2**31))
+
+
+@lru_cache(maxsize=8)
+def _sobol(d: int, scramble: int, block: int) -> Array:
+    sequence = qmc.Sobol(d, scramble=True, rng=np.random.default_rng(scramble))
+    if block:
+        sequence.fast_forward(block * BLOCK)
+    points: Array = sequence.random(BLOCK)
+    return points
