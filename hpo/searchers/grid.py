@@ -1,0 +1,119 @@
+"""Grid search: the full factorial, in an order in which every beginning covers the whole space.
+
+The grid is never listed. Position p has mixed-radix digits a_1, a_2, ... (a_1 fastest, for the
+axis with most levels); axis j then takes level a_j + c_j1 a_1 + ... + c_j,j-1 a_j-1 modulo m_j.
+The matrix is triangular, so this is a permutation of the grid, and since every c is coprime to m_j
+all axes move at every step: the idea of digital nets (Faure 1982), for any number of levels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.searchers.base import Searcher, SearchSpaceExhausted
+from hpo.space import Float, Int, Space
+from hpo.trial import Array, History, Suggestion
+
+RESOLUTION = 5  # levels of a parameter that a mapping does not name
+MAX_SKIPPED = 1_000_000  # forbidden or repeated grid points in a row before the grid counts as done
+
+
+@dataclass(frozen=True)
+class GridSearcher(Searcher):
+    """Tries every combination of levels once.
+
+    Parameters
+    ----------
+    resolution : int or mapping of str to int
+        Levels of each `Float` and `Int`, spread evenly on the parameter's scale, both ends
+        included; a parameter with no more values than that uses all of them. In a mapping,
+        parameters that are not named have 5. `Ordinal` and `Categorical` use every choice.
+
+    Raises
+    ------
+    ValueError
+        If a resolution is less than 1 or names a parameter that the space does not have.
+    """
+
+    name: ClassVar[str] = "grid"
+    resolution: int | Mapping[str, int] = RESOLUTION
+
+    def __post_init__(self) -> None:
+        named = self.resolution if isinstance(self.resolution, Mapping) else {"resolution": self.resolution}
+        for name, value in named.items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"resolution: {name!r}={value!r}: must be a whole number of at least 1")
+
+    def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
+        """Configuration to try next; see `Searcher.suggest`. The order needs no randomness."""
+        grid = _Grid(self._levels(space))
+        tried = {*space.keys(history.X), *space.keys(history.pending)}
+        start = _next_position(history)
+        for position in range(start, min(grid.size, start + MAX_SKIPPED)):
+            u = space.snap(grid.point(position)[None])
+            # Points that differ only in inactive parameters are one configuration, tried already.
+            if space.keys(u)[0] not in tried and space.feasible(u)[0]:
+                return Suggestion(space.decode(u)[0], {"position": position})
+        raise SearchSpaceExhausted(f"the grid with resolution={self.resolution!r} has been tried")
+
+    def _levels(self, space: Space) -> list[Array]:
+        chosen = self.resolution if isinstance(self.resolution, Mapping) else {}
+        default = RESOLUTION if isinstance(self.resolution, Mapping) else self.resolution
+        for name in chosen:
+            if name not in space.parameters:
+                raise ValueError(f"resolution: {name!r}: not in the space; it has {', '.join(space.names)}")
+        levels = []
+        for name, parameter in space.parameters.items():
+            axis = Space({name: replace(parameter, when=None)})  # type: ignore[type-var]
+            m = chosen.get(name, default) if isinstance(parameter, Float | Int) else int(axis.size)
+            listed = axis.enumerate(m)
+            if listed is None:
+                listed = axis.snap(np.linspace(0.0, 1.0, m)[:, None] if m > 1 else np.array([[0.5]]))
+            levels.append(np.unique(listed[:, 0]))
+        return levels
+
+
+def _next_position(history: History) -> int:
+    """The first position after all that have been suggested."""
+    for infos in (history.pending_infos, history.infos):
+        for i in reversed(range(len(infos))):
+            if "position" in infos[i]:
+                return int(infos[i]["position"]) + 1
+    return 0
+
+
+class _Grid:
+    """The permuted factorial of the levels of each axis."""
+
+    def __init__(self, levels: list[Array]) -> None:
+        self.levels = levels
+        self.m = [len(column) for column in levels]
+        self.size = math.prod(self.m)
+        self.order = sorted(range(len(levels)), key=lambda j: -self.m[j])
+
+    def point(self, position: int) -> Array:
+        """Unit-cube point at `position` of the order, (d,)."""
+        u = np.empty(len(self.m))
+        digits = np.zeros(len(self.m), dtype=np.int64)
+        for i, j in enumerate(self.order):
+            position, digits[i] = divmod(position, self.m[j])
+            level = (int(self.mixing[i] @ digits) + self.m[j] // 2) % self.m[j]
+            u[j] = self.levels[j][level]
+        return u
+
+    @cached_property
+    def mixing(self) -> NDArray[np.int64]:
+        """Unit lower triangular matrix c; row i is coprime to the levels of its axis."""
+        rng = np.random.default_rng(0)  # any fixed matrix serves; a drawn one has no pattern
+        C = np.eye(len(self.m), dtype=np.int64)
+        for i, j in enumerate(self.order):
+            units = [c for c in range(1, min(self.m[j], 1000) + 1) if math.gcd(c, self.m[j]) == 1]
+            C[i, :i] = rng.choice(units, size=i)
+        return C
