@@ -1,0 +1,178 @@
+"""Maximisation of an acquisition over a mixed domain.
+
+All starts climb together: a batched L-BFGS-B moves the columns that are smooth, and all one-step
+neighbours of the discrete ones are scored in one product, in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from hpo.gp.kernels import Array
+
+SMOOTH_CELLS = 12  # a numeric column with more cells than this also moves by gradient
+MAX_CHOICES = 16  # categories tried per column and step; more are sampled
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where to search.
+
+    Attributes
+    ----------
+    n_cells : (d,) array
+        Distinct values of each column, inf where continuous.
+    is_categorical : (d,) bool array
+    snap : callable
+        (n, d) points anywhere in the cube to the exact configurations they stand for, NaN inactive.
+    allowed : callable
+        (n, d) snapped points to (n,) bool: feasible, and not tried before.
+    """
+
+    n_cells: Array
+    is_categorical: NDArray[np.bool_]
+    snap: Callable[[Array], Array]
+    allowed: Callable[[Array], NDArray[np.bool_]]
+
+    @property
+    def smooth(self) -> NDArray[np.int64]:
+        """Columns that move by gradient."""
+        return np.flatnonzero(~self.is_categorical & (self.n_cells > SMOOTH_CELLS))
+
+
+Score = Callable[[Array], Array]
+ScoreWithGradient = Callable[[Array], tuple[Array, Array]]
+
+
+def maximize(
+    score: Score,
+    score_with_gradient: ScoreWithGradient,
+    domain: Domain,
+    candidates: Array,
+    rng: np.random.Generator,
+    n_starts: int = 6,
+    rounds: int = 2,
+) -> tuple[Array, float] | None:
+    """Best allowed point found from the best candidates, and its score; None where none is allowed.
+
+    Parameters
+    ----------
+    score : callable
+        (m, d) points to (m,) values.
+    score_with_gradient : callable
+        (m, d) points to values and their gradients, (m, d).
+    domain : Domain
+    candidates : (m, d) array
+        Points to start from; values of inactive parameters are kept for when they become active.
+    rng : numpy.random.Generator
+    n_starts, rounds : int
+        Points that climb, and how often gradient and neighbour moves alternate.
+    """
+    values = score(domain.snap(candidates))
+    order = np.argsort(-np.round(values, 9), kind="stable")
+    U = candidates[_diverse(candidates, order, n_starts)]
+    pool = [U]
+    for _ in range(rounds):
+        if domain.smooth.size:
+            U = _climb_smooth(score_with_gradient, domain, U)
+            pool.append(U)
+        if not np.isinf(domain.n_cells[domain.n_cells > 1]).all():
+            U = _climb_neighbours(score, domain, U, rng)
+            pool.append(U)
+        else:
+            break
+    pool.append(candidates[order[:200]])
+    return _best_allowed(score, domain, np.concatenate(pool))
+
+
+def _best_allowed(score: Score, domain: Domain, U: Array) -> tuple[Array, float] | None:
+    snapped = domain.snap(U)
+    values = score(snapped)
+    order = np.argsort(-np.round(values, 9), kind="stable")
+    for start in range(0, len(order), 16):
+        block = order[start : start + 16]
+        good = block[domain.allowed(snapped[block])]
+        if good.size:
+            return snapped[good[0]], float(values[good[0]])
+    return None
+
+
+def _diverse(U: Array, order: NDArray[np.int64], n: int) -> list[int]:
+    """The first `n` points in this order that are not next to an earlier one."""
+    chosen: list[int] = []
+    for i in order[: 20 * n].tolist():
+        if all(np.abs(U[i] - U[j]).max() > 0.02 for j in chosen):
+            chosen.append(i)
+            if len(chosen) == n:
+                break
+    return chosen
+
+
+def _climb_smooth(score_with_gradient: ScoreWithGradient, domain: Domain, U: Array) -> Array:
+    """One L-BFGS-B over all starts stacked: their sum is separable, so each climbs its own hill."""
+    smooth = domain.smooth
+    # Inactive parameters are NaN in `fixed`; they contribute nothing and stay what they are.
+    fixed = domain.snap(U)
+    active = ~np.isnan(fixed[:, smooth])
+
+    def negative(flat: Array) -> tuple[float, Array]:
+        moved = fixed.copy()
+        moved[:, smooth] = np.where(active, flat.reshape(active.shape), np.nan)
+        values, gradient = score_with_gradient(moved)
+        return -float(values.sum()), -np.where(active, gradient[:, smooth], 0.0).ravel()
+
+    result = minimize(
+        negative,
+        np.clip(U[:, smooth], 0.0, 1.0).ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, 1.0)] * active.size,
+        options={"maxiter": 40, "maxfun": 60, "ftol": 1e-7},
+    )
+    climbed = U.copy()
+    climbed[:, smooth] = result.x.reshape(active.shape)
+    return climbed
+
+
+def _climb_neighbours(score: Score, domain: Domain, U: Array, rng: np.random.Generator) -> Array:
+    """Move every start to its best one-step neighbour until none is better."""
+    current = U.copy()
+    values = score(domain.snap(current))
+    for _ in range(10):
+        neighbours, owner = _neighbours(domain, current, rng)
+        scores = score(domain.snap(neighbours))
+        improved = False
+        for i in range(len(current)):
+            mine = np.flatnonzero(owner == i)
+            if mine.size and scores[mine].max() > values[i] + 1e-9:
+                best = mine[np.argmax(scores[mine])]
+                current[i], values[i], improved = neighbours[best], scores[best], True
+        if not improved:
+            break
+    return current
+
+
+def _neighbours(domain: Domain, U: Array, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:
+    """All points one step away in one discrete column, (m, d), and the row each belongs to."""
+    found, owners = [], []
+    rows = np.arange(len(U))
+    for j in np.flatnonzero(np.isfinite(domain.n_cells) & (domain.n_cells > 1)):
+        m = int(domain.n_cells[j])
+        cell = np.minimum((U[:, j] * m).astype(np.int64), m - 1)
+        if domain.is_categorical[j]:
+            steps = np.arange(1, m) if m <= MAX_CHOICES else rng.integers(1, m, size=MAX_CHOICES)
+            targets = [(cell + s) % m for s in steps]
+        else:
+            targets = [cell - 1, cell + 1]
+        for target in targets:
+            inside = (target >= 0) & (target < m)
+            moved = U[inside].copy()
+            moved[:, j] = (target[inside] + 0.5) / m
+            found.append(moved)
+            owners.append(rows[inside])
+    return np.concatenate(found), np.concatenate(owners)

@@ -1,0 +1,198 @@
+"""Gaussian-process regression: evidence with its gradient, MAP fit, posterior.
+
+Notation
+--------
+Z (n, p)      features of the data             y (n,)   outputs, roughly standardised
+theta (q+2,)  log length scales (q), log signal variance, log noise variance
+K (n, n)      signal * Matérn + MEAN_VARIANCE + noise * I; the constant is a prior on the mean
+alpha         K^-1 y
+
+Rasmussen & Williams, Gaussian Processes for Machine Learning (2006), is cited as RW.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+from scipy.optimize import minimize
+
+from hpo.gp.kernels import Array, matern52, squared_distance
+
+MEAN_VARIANCE = 1.0
+LOG_2PI = float(np.log(2 * np.pi))
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Normal priors on the logarithms of the hyperparameters, and the box they are fitted in."""
+
+    length_mean: float = 0.3
+    length_sd: float = 1.2
+    signal_mean: float = 0.0
+    signal_sd: float = 1.0
+    noise_mean: float = -7.0
+    noise_sd: float = 2.5
+
+    def moments(self, q: int) -> tuple[Array, Array]:
+        """Means and standard deviations of theta, (q + 2,) each."""
+        mean = np.array([self.length_mean] * q + [self.signal_mean, self.noise_mean])
+        sd = np.array([self.length_sd] * q + [self.signal_sd, self.noise_sd])
+        return mean, sd
+
+    def bounds(self, q: int) -> tuple[Array, Array]:
+        """Box of theta; the noise floor keeps K positive definite in spite of repeated points."""
+        return np.array([-4.0] * q + [-5.0, np.log(1e-8)]), np.array([6.0] * q + [5.0, 0.0])
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """A fitted process, ready to predict.
+
+    Attributes
+    ----------
+    Z, y, theta, groups
+        What it was conditioned on.
+    L_inv : (n, n) array
+        Inverse of the lower Cholesky factor of K.
+    alpha : (n,) array
+    """
+
+    Z: Array
+    y: Array
+    theta: Array
+    groups: NDArray[np.int64]
+    L_inv: Array
+    alpha: Array
+
+    @property
+    def w(self) -> Array:
+        """Inverse squared length scale of each feature, (p,)."""
+        weights: Array = np.exp(-2.0 * self.theta[:-2])[self.groups]
+        return weights
+
+    def predict(self, Z: Array) -> tuple[Array, Array]:
+        """Mean and sd of the noise-free function, (m,) each (RW eq. 2.25, 2.26)."""
+        signal = np.exp(self.theta[-2])
+        k = signal * matern52(squared_distance(Z, self.Z, self.w))[0] + MEAN_VARIANCE
+        A = k @ self.L_inv.T
+        return k @ self.alpha, self._sd(signal, A)
+
+    def predict_with_gradient(self, Z: Array) -> tuple[Array, Array, Array, Array]:
+        """Mean, sd, and their gradients by the features: (m,), (m,), (m, p), (m, p)."""
+        signal, w = np.exp(self.theta[-2]), self.w
+        kernel, slope = matern52(squared_distance(Z, self.Z, w))
+        k = signal * kernel + MEAN_VARIANCE
+        A = k @ self.L_inv.T
+        sd = self._sd(signal, A)
+        G = signal * slope
+        d_mean = self._contract(G * self.alpha, Z, w)
+        d_sd = -self._contract(G * (A @ self.L_inv), Z, w) / sd[:, None]
+        return k @ self.alpha, sd, d_mean, d_sd
+
+    def leave_one_out(self) -> tuple[Array, Array]:
+        """Mean and variance of each observation given the others, (n,) each (RW eq. 5.12)."""
+        variance = 1.0 / np.maximum((self.L_inv * self.L_inv).sum(0), 1e-300)
+        return self.y - self.alpha * variance, variance
+
+    def given(self, Z: Array, y: Array) -> Posterior:
+        """The same hyperparameters with further data."""
+        return condition(np.vstack([self.Z, Z]), np.concatenate([self.y, y]), self.theta, self.groups)
+
+    def _contract(self, M: Array, Z: Array, w: Array) -> Array:
+        """sum_i M_mi d(r2_mi)/dz_m = 2 w (z_m sum_i M_mi - sum_i M_mi z_i): no (m, n, p) array."""
+        contracted: Array = 2.0 * w * (M.sum(1)[:, None] * Z - M @ self.Z)
+        return contracted
+
+    @staticmethod
+    def _sd(signal: float, A: Array) -> Array:
+        variance = signal + MEAN_VARIANCE - (A * A).sum(1)
+        sd: Array = np.sqrt(np.maximum(variance, 1e-12))
+        return sd
+
+
+def condition(Z: Array, y: Array, theta: Array, groups: NDArray[np.int64]) -> Posterior:
+    """Posterior for given hyperparameters (RW algorithm 2.1)."""
+    w = np.exp(-2.0 * theta[:-2])[groups]
+    K = np.exp(theta[-2]) * matern52(squared_distance(Z, Z, w))[0] + MEAN_VARIANCE
+    L = _cholesky(K, float(np.exp(theta[-1])))
+    L_inv, _ = lapack.dtrtri(L, lower=1)
+    return Posterior(Z, y, theta, groups, L_inv, L_inv.T @ (L_inv @ y))
+
+
+def fit(
+    Z: Array,
+    y: Array,
+    groups: NDArray[np.int64],
+    starts: list[Array],
+    prior: Prior | None = None,
+    max_iterations: int = 60,
+) -> tuple[Posterior, float]:
+    """Maximum a posteriori hyperparameters by L-BFGS-B from each start; the best one's posterior.
+
+    Returns
+    -------
+    posterior : Posterior
+    value : float
+        Log evidence plus log prior (without the prior's constant) at the optimum.
+    """
+    prior = prior or Prior()
+    q = int(groups.max()) + 1 if len(groups) else 0
+    low, high = prior.bounds(q)
+    best_value, best_theta = -np.inf, prior.moments(q)[0]
+    for start in starts:
+        result = minimize(
+            lambda theta: tuple(-v for v in log_posterior(theta, Z, y, groups, prior)),
+            np.clip(start, low, high),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=list(zip(low, high)),
+            options={"maxiter": max_iterations, "ftol": 1e-6, "gtol": 1e-3},
+        )
+        if -result.fun > best_value:
+            best_value, best_theta = -float(result.fun), result.x
+    return condition(Z, y, best_theta, groups), best_value
+
+
+def log_posterior(
+    theta: Array, Z: Array, y: Array, groups: NDArray[np.int64], prior: Prior
+) -> tuple[float, Array]:
+    """Log evidence plus log prior of theta, and its gradient (RW eq. 5.8, 5.9).
+
+    With A = alpha alpha^T - K^-1 the gradient is tr(A dK) / 2. For a length scale dK is
+    elementwise in (z_i - z_j)^2, so the trace contracts to two matrix products.
+    """
+    n = len(y)
+    w = np.exp(-2.0 * theta[:-2])[groups]
+    signal, noise = float(np.exp(theta[-2])), float(np.exp(theta[-1]))
+    M, slope = matern52(squared_distance(Z, Z, w))
+    L = _cholesky(signal * M + MEAN_VARIANCE, noise)
+    inverse, _ = lapack.dpotri(L, lower=1)
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    alpha = inverse @ y
+    A = np.outer(alpha, alpha) - inverse
+    B = A * slope
+    per_feature = -2.0 * signal * w * ((B.sum(1) @ (Z * Z)) - (Z * (B @ Z)).sum(0))
+    mean, sd = prior.moments(len(theta) - 2)
+    t = (theta - mean) / sd
+    value = -0.5 * y @ alpha - np.log(np.diag(L)).sum() - 0.5 * n * LOG_2PI - 0.5 * t @ t
+    gradient = -t / sd
+    gradient[:-2] += np.bincount(groups, per_feature, minlength=len(theta) - 2)
+    gradient[-2] += 0.5 * signal * (A * M).sum()
+    gradient[-1] += 0.5 * noise * np.trace(A)
+    return float(value), gradient
+
+
+def _cholesky(K: Array, noise: float) -> Array:
+    """Lower factor of K + noise I; the diagonal grows until the factorisation succeeds."""
+    diagonal = np.diag_indices_from(K)
+    base = K[diagonal].copy()
+    for _ in range(20):
+        K[diagonal] = base + noise
+        L, failed = lapack.dpotrf(K, lower=1)
+        if not failed:
+            return np.asarray(L)
+        noise = max(10.0 * noise, 1e-10)
+    raise np.linalg.LinAlgError("covariance is not finite")
