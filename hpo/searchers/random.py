@@ -9,14 +9,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from scipy.stats import qmc
 
-from hpo.searchers.base import Searcher, SearchSpaceExhausted
+from hpo.searchers.base import Searcher
+from hpo.searchers.untried import is_tried, untried
 from hpo.space import Space
 from hpo.trial import Array, History, Suggestion
 
-MAX_LISTED = 1_000_000  # configurations; larger finite spaces are drawn from, not listed
-REDRAWS = 32  # repeats drawn before the untried configurations are listed
 BLOCK = 1024  # Sobol points made at once; a power of 2 keeps the sequence balanced
-EQUAL = 1e-9  # unit-cube distance below which two coordinates are one value
 
 
 @dataclass(frozen=True)
@@ -47,38 +45,12 @@ class RandomSearcher(Searcher):
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`."""
         if self.sequence == "independent":
-            return Suggestion(space.decode(_untried(space, history, rng))[0])
+            return Suggestion(space.decode(untried(space, history, rng))[0])
         scramble = _scramble(history, rng)
         u = space.snap(_sobol(len(space), scramble, history.k // BLOCK)[[history.k % BLOCK]])
-        if not space.feasible(u)[0] or (np.isfinite(space.size) and _is_tried(u[0], history)):
-            u = _untried(space, history, rng)
+        if not space.feasible(u)[0] or (np.isfinite(space.size) and is_tried(u[0], history)):
+            u = untried(space, history, rng)
         return Suggestion(space.decode(u)[0], {"scramble": scramble})
-
-
-def _untried(space: Space, history: History, rng: np.random.Generator) -> Array:
-    """One feasible point, (1, d), that no trial of a finite space has taken."""
-    if not np.isfinite(space.size):
-        return space.sample(1, rng)
-    for _ in range(REDRAWS):
-        u = space.sample(1, rng)
-        if not _is_tried(u[0], history):
-            return u
-    listed = space.enumerate(MAX_LISTED)
-    candidates = space.sample(4 * BLOCK, rng) if listed is None else listed
-    tried = {*space.keys(history.X), *space.keys(history.pending)}
-    left = [i for i, key in enumerate(space.keys(candidates)) if key not in tried]
-    if not left:
-        raise SearchSpaceExhausted("every configuration of the space has been tried")
-    return candidates[[left[rng.integers(len(left))]]]
-
-
-def _is_tried(u: Array, history: History) -> bool:
-    # Equal where u is active means equal: the values of the parents decide what else is active.
-    active = ~np.isnan(u)
-    return any(
-        bool((np.abs(tried[:, active] - u[active]) < EQUAL).all(axis=1).any())
-        for tried in (history.pending, history.X)
-    )
 
 
 def _scramble(history: History, rng: np.random.Generator) -> int:

@@ -1,0 +1,47 @@
+"""Which configurations are left: no searcher repeats one of a finite space before it must."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpo.searchers.base import SearchSpaceExhausted
+from hpo.space import Space
+from hpo.trial import Array, History
+
+MAX_LISTED = 1_000_000  # configurations; larger finite spaces are drawn from, not listed
+REDRAWS = 32  # repeats drawn before the untried configurations are listed
+DRAWS = 4096  # draws that stand for a space too large to list
+EQUAL = 1e-9  # unit-cube distance below which two coordinates are one value
+
+
+def untried(space: Space, history: History, rng: np.random.Generator) -> Array:
+    """One feasible point, (1, d), that no trial of a finite space has taken.
+
+    Raises
+    ------
+    SearchSpaceExhausted
+        If every configuration has been tried.
+    """
+    if not np.isfinite(space.size):
+        return space.sample(1, rng)
+    for _ in range(REDRAWS):
+        u = space.sample(1, rng)
+        if not is_tried(u[0], history):
+            return u
+    listed = space.enumerate(MAX_LISTED)
+    candidates = space.sample(DRAWS, rng) if listed is None else listed
+    tried = {*space.keys(history.X), *space.keys(history.pending)}
+    left = [i for i, key in enumerate(space.keys(candidates)) if key not in tried]
+    if not left:
+        raise SearchSpaceExhausted("every configuration of the space has been tried")
+    return candidates[[left[rng.integers(len(left))]]]
+
+
+def is_tried(u: Array, history: History) -> bool:
+    """Whether a snapped point, (d,), is a finished or pending trial."""
+    # Equal where u is active means equal: the values of the parents decide what else is active.
+    active = ~np.isnan(u)
+    return any(
+        bool((np.abs(tried[:, active] - u[active]) < EQUAL).all(axis=1).any())
+        for tried in (history.pending, history.X)
+    )
