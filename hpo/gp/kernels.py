@@ -79,7 +79,8 @@ class Features:
         if self.is_categorical[j]:
             m = int(self.n_cells[j])
             cell = np.minimum((filled * m).astype(np.int64), m - 1)
-            return (cell[:, None] == np.arange(m)) * active[:, None] / np.sqrt(2.0)
+            one_hot: Array = (cell[:, None] == np.arange(m)) * active[:, None] / np.sqrt(2.0)
+            return one_hot
         if self.is_conditional[j]:
             return np.column_stack([filled - 0.5, 0.5 * active])
         return filled[:, None]

@@ -142,9 +142,14 @@ def fit(
     q = int(groups.max()) + 1 if len(groups) else 0
     low, high = prior.bounds(q)
     best_value, best_theta = -np.inf, prior.moments(q)[0]
+
+    def negative(theta: Array) -> tuple[float, Array]:
+        value, gradient = log_posterior(theta, Z, y, groups, prior)
+        return -value, -gradient
+
     for start in starts:
         result = minimize(
-            lambda theta: tuple(-v for v in log_posterior(theta, Z, y, groups, prior)),
+            negative,
             np.clip(start, low, high),
             jac=True,
             method="L-BFGS-B",
