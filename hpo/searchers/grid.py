@@ -1,7 +1,7 @@
 """Grid search: the full factorial, in an order in which every beginning covers the whole space.
 
 The grid is never listed. Position p has mixed-radix digits a_1, a_2, ... (a_1 fastest, for the
-axis with most levels); axis j then takes level a_j + c_j1 a_1 + ... + c_j,j-1 a_j-1 modulo m_j.
+axis with most levels); axis j then takes level c_j1 a_1 + ... + c_jj a_j modulo m_j.
 The matrix is triangular, so this is a permutation of the grid, and since every c is coprime to m_j
 all axes move at every step: the idea of digital nets (Faure 1982), for any number of levels.
 """
@@ -22,6 +22,7 @@ from hpo.space import Float, Int, Space
 from hpo.trial import Array, History, Suggestion
 
 RESOLUTION = 5  # levels of a parameter that a mapping does not name
+GOLDEN = (math.sqrt(5) - 1) / 2
 MAX_SKIPPED = 1_000_000  # forbidden or repeated grid points in a row before the grid counts as done
 
 
@@ -110,10 +111,12 @@ class _Grid:
 
     @cached_property
     def mixing(self) -> NDArray[np.int64]:
-        """Unit lower triangular matrix c; row i is coprime to the levels of its axis."""
+        """Lower triangular matrix c; row i is coprime to the levels of its axis."""
         rng = np.random.default_rng(0)  # any fixed matrix serves; a drawn one has no pattern
-        C = np.eye(len(self.m), dtype=np.int64)
+        C = np.zeros((len(self.m), len(self.m)), dtype=np.int64)
         for i, j in enumerate(self.order):
             units = [c for c in range(1, min(self.m[j], 1000) + 1) if math.gcd(c, self.m[j]) == 1]
             C[i, :i] = rng.choice(units, size=i)
+            # Golden steps keep a sweep along one axis spread out, too.
+            C[i, i] = units[int(np.argmin(np.abs(np.array(units) - GOLDEN * self.m[j])))]
         return C

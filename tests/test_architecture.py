@@ -1,0 +1,66 @@
+"""Imports run downward only, and what is heavy is loaded when it is used."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "hpo").rglob("*.py"))
+
+# What a room may import of ours, by prefix; rooms that are not named are on top.
+MAY_IMPORT = {
+    "hpo.space": ("hpo.space",),
+    "hpo.trial": ("hpo.space",),
+    "hpo.gp": ("hpo.gp",),
+    "hpo.searchers": ("hpo.space", "hpo.trial", "hpo.gp", "hpo.searchers.base", "hpo.searchers.untried"),
+    "hpo.storage": ("hpo.space", "hpo.trial", "hpo.storage", "hpo.migrations"),
+}
+SEARCHERS = {f"hpo.searchers.{name}" for name in ("grid", "random", "gp", "genetic", "optuna")}
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+
+
+def within(name, room):
+    return name == room or name.startswith(room + ".")
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_imports_run_downward(path):
+    module = module_of(path)
+    for imported in imports_of(path):
+        top = imported.split(".")[0]
+        if within(module, "hpo.gp"):
+            assert top in {*sys.stdlib_module_names, "numpy", "scipy", "hpo"}
+        assert top != "deap" or module == "hpo.searchers.genetic"
+        assert top != "optuna" or module == "hpo.searchers.optuna"
+        assert top != "benchmarks"
+        if top == "hpo":
+            for room, allowed in MAY_IMPORT.items():
+                if within(module, room):
+                    assert any(within(imported, a) for a in allowed), f"{module} imports {imported}"
+            assert imported not in SEARCHERS or within(module, "hpo.searchers"), f"{module} names {imported}"
+
+
+def test_importing_hpo_loads_nothing_heavy():
+    code = (
+        "import sys, hpo; heavy = {'deap', 'optuna', 'pandas', 'sklearn', 'sqlalchemy'};"
+        "assert not heavy & sys.modules.keys();"
+        "hpo.GeneticSearcher(), hpo.OptunaSearcher();"
+        "assert not {'deap', 'optuna'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
