@@ -134,9 +134,9 @@ class Paired:
     difference : Interval
         Mean difference of losses; negative: the searcher is better.
     relative : Interval or None
-        The same in percent of the baseline's mean loss, where that is positive.
+        The same in percent of the size of the baseline's mean, where its values have one sign.
     p_value : float
-        Wilcoxon's signed-rank test; corrected by `paired_table` when made there.
+        Wilcoxon's signed-rank test, not corrected.
     superiority : float
         Probability of superiority.
     """
@@ -154,8 +154,9 @@ def paired(losses: Array, baseline: Array) -> Paired:
     D = losses[known] - baseline[known]
     difference = interval(D)
     relative = None
-    if D.size and np.all(baseline[known] > 0):
-        scale = 100 / float(baseline[known].mean())
+    # A percentage of a mean over both signs would mean nothing.
+    if D.size and (np.all(baseline[known] > 0) or np.all(baseline[known] < 0)):
+        scale = 100 / abs(float(baseline[known].mean()))
         relative = Interval(*(scale * x for x in (difference.mean, difference.low, difference.high)))
     return Paired(
         int(known.sum()), difference, relative, signed_rank(D) if D.size else math.nan, superiority(D)

@@ -1,0 +1,170 @@
+"""Figures of a comparison, one colour a searcher throughout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from hpo.compare.curves import Array, Runs, by_time
+from hpo.compare.statistics import Interval, mean_interval
+from hpo.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, literal, styled
+
+KNOWN = {"gp": BLUE, "tpe": VERMILION, "genetic": GREEN, "grid": PURPLE, "random": GREY}
+SPARE = (ORANGE, SKY, "#332288", "#882255", "#117733", "#AA4499", "#661100", "#6699CC", "#999933")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
+
+
+def colours(searchers: Sequence[str]) -> dict[str, str]:
+    """Colour of each searcher: its own where it is a known one, else the next spare."""
+    spare = iter(SPARE * (1 + len(searchers) // len(SPARE)))
+    return {name: KNOWN.get(name) or next(spare) for name in searchers}
+
+
+def against_trials(groups: Mapping[str, Runs], metric: str) -> go.Figure:
+    """Mean best-so-far after each trial, with the interval over seeds."""
+    figure = go.Figure()
+    for i, (name, group) in enumerate(groups.items()):
+        numbers = np.arange(1, group.best.shape[1] + 1, dtype=float)
+        _curve(figure, name, i, numbers, _finished(group.best, group), colours(list(groups))[name])
+    return _scaled(styled(figure, "trials", f"best so far: {metric}"))
+
+
+def against_time(groups: Mapping[str, Runs], metric: str) -> go.Figure:
+    """Mean best-so-far against the time spent training and searching, with the interval over seeds."""
+    totals = [group.total[~np.isnan(group.total).any(axis=1)] for group in groups.values()]
+    ends = [float(np.median(total[:, -1])) for total in totals if len(total)]
+    starts = [float(np.min(total[:, 0])) for total in totals if len(total)]
+    figure = go.Figure()
+    if not ends:
+        return styled(figure, "time of training and searching (s)", f"best so far: {metric}")
+    is_log = max(ends) > 30 * min(ends)
+    for i, (name, group) in enumerate(groups.items()):
+        own = group.total[~np.isnan(group.total).any(axis=1)]
+        if not len(own):
+            continue
+        end, start = float(np.median(own[:, -1])), max(min(starts), 1e-9)
+        times = np.geomspace(start, end, 160) if is_log else np.linspace(0, end, 160)
+        values = _finished(by_time(group, times), group)
+        _curve(figure, name, i, times, values, colours(list(groups))[name])
+    styled(figure, "time of training and searching (s)", f"best so far: {metric}")
+    if is_log:
+        figure.update_xaxes(type="log", exponentformat="power", dtick=1)
+    return _scaled(figure)
+
+
+def final_distribution(groups: Mapping[str, Runs], metric: str) -> go.Figure:
+    """Final value of every seed, one dot each, with quartiles."""
+    figure = go.Figure()
+    for name, group in groups.items():
+        colour = colours(list(groups))[name]
+        figure.add_box(
+            x=group.final[~np.isnan(group.final)], name=literal(name), boxpoints="all", jitter=0.6,
+            pointpos=0,
+            marker={"color": colour, "size": 6, "opacity": 0.75}, line={"color": colour, "width": 1.5},
+            fillcolor=_pale(colour, 0.12), hoverinfo="x",
+        )  # fmt: skip
+    styled(figure, f"final {metric}", "").update_layout(height=_row_height(len(groups)))
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(nticks=7)
+    return figure
+
+
+def differences(
+    means: Mapping[str, Interval], per_seed: Mapping[str, Array], title: str, searchers: Sequence[str]
+) -> go.Figure:
+    """Paired difference from the baseline: each seed faintly, the mean with its interval on top."""
+    figure = go.Figure()
+    figure.add_vline(x=0, line={"color": INK, "width": 1})
+    for name, difference in means.items():
+        colour = colours(searchers)[name]
+        row = literal(name)
+        figure.add_scatter(
+            x=per_seed[name], y=[row] * len(per_seed[name]), mode="markers", hoverinfo="x",
+            marker={"color": _pale(colour, 0.35), "size": 7, "symbol": "line-ns-open"},
+        )  # fmt: skip
+        mean, low, high = difference.mean, difference.low, difference.high
+        known = not math.isnan(low)
+        figure.add_scatter(
+            x=[mean], y=[row], mode="markers", marker={"color": colour, "size": 12, "symbol": "diamond"},
+            error_x={"type": "data", "symmetric": False, "array": [high - mean if known else 0],
+                     "arrayminus": [mean - low if known else 0], "color": colour, "thickness": 3, "width": 7},
+            hovertemplate=f"{mean:.4g} [{low:.4g}, {high:.4g}]<extra>{row}</extra>",
+        )  # fmt: skip
+    styled(figure, title, "").update_layout(height=_row_height(len(means)))
+    figure.update_yaxes(autorange="reversed", type="category")
+    figure.update_xaxes(nticks=7)
+    return figure
+
+
+def time_spent(groups: Mapping[str, Runs], kind: str) -> go.Figure:
+    """Mean seconds of a run spent ``"training"`` or ``"searching"``, with the interval over seeds."""
+    figure = go.Figure()
+    for name, group in groups.items():
+        ends = (group.training if kind == "training" else group.searching)[:, -1]
+        mean, low, high = (float(x) for x in mean_interval(ends[~np.isnan(ends)]))
+        bars = {"type": "data", "symmetric": False, "array": [high - mean], "arrayminus": [mean - low]}
+        figure.add_bar(
+            x=[mean], y=[literal(name)], orientation="h", marker_color=colours(list(groups))[name],
+            error_x={**bars, "color": INK, "thickness": 1.5, "width": 5} if not math.isnan(low) else None,
+            hovertemplate="%{x:.3g} s<extra></extra>",
+        )  # fmt: skip
+    styled(figure, f"time {kind} in one run (s)", "").update_layout(height=_row_height(len(groups)))
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(rangemode="tozero", nticks=7)
+    return figure
+
+
+def ranks(names: Sequence[str], mean: Array, low: Array, high: Array) -> go.Figure:
+    """Mean rank over tasks, with its interval over tasks."""
+    figure = go.Figure()
+    for name, centre, lower, upper in zip(names, mean, low, high):
+        colour = colours(names)[name]
+        figure.add_scatter(
+            x=[centre], y=[literal(name)], mode="markers",
+            marker={"color": colour, "size": 12, "symbol": "diamond"},
+            error_x={"type": "data", "symmetric": False, "array": [upper - centre],
+                     "arrayminus": [centre - lower], "color": colour, "thickness": 3, "width": 7},
+        )  # fmt: skip
+    styled(figure, "mean rank over tasks (1 is best)", "").update_layout(height=_row_height(len(names)))
+    figure.update_yaxes(autorange="reversed", type="category")
+    return figure
+
+
+def _finished(values: Array, group: Runs) -> Array:
+    """Rows of the seeds that were run and found anything."""
+    return values[~np.isnan(group.final)]
+
+
+def _curve(figure: go.Figure, name: str, i: int, x: Array, values: Array, colour: str) -> None:
+    mean, low, high = mean_interval(values)
+    known = ~np.isnan(low)
+    figure.add_scatter(
+        x=np.concatenate([x[known], x[known][::-1]]), y=np.concatenate([high[known], low[known][::-1]]),
+        fill="toself", fillcolor=_pale(colour, 0.14), line={"width": 0}, mode="lines", hoverinfo="skip",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=x, y=mean, mode="lines", name=literal(name), line={"color": colour, "width": 2.5,
+        "dash": DASHES[i % len(DASHES)]}, hovertemplate="%{y:.4g}<extra>" + literal(name) + "</extra>",
+    )  # fmt: skip
+
+
+def _scaled(figure: go.Figure) -> go.Figure:
+    """A logarithmic value axis where the values span orders of magnitude."""
+    values = np.concatenate([np.asarray(t.y, dtype=float) for t in figure.data] or [np.empty(0)])
+    values = values[np.isfinite(values)]
+    if values.size and values.min() > 0 and values.max() > 50 * values.min():
+        figure.update_yaxes(type="log", exponentformat="power", dtick=1)
+    return figure
+
+
+def _row_height(n: int) -> int:
+    return 110 + 46 * n
+
+
+def _pale(colour: str, opacity: float) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"

@@ -1,0 +1,201 @@
+"""The numbers of the report, worked out once for its page and its Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hpo.compare.comparison import Comparison
+from hpo.compare.curves import Array, Runs, runs, sign
+from hpo.compare.statistics import Interval, Paired, friedman, holm, interval, mean_ranks, paired
+
+
+@dataclass(frozen=True)
+class Winner:
+    """Best run of one searcher: its configuration and value, its seed and trial."""
+
+    searcher: str
+    value: float
+    seed: int
+    number: int
+    params: Mapping[str, Any]
+    test: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class TaskSummary:
+    """What is to be said of one task.
+
+    Attributes
+    ----------
+    turn : float
+        1.0 to minimise, -1.0 to maximise.
+    metric : str
+        With its unit.
+    groups : mapping of searcher to Runs
+    final : mapping of searcher to Interval
+    pairs : mapping of searcher to Paired
+        Against the baseline, on values turned so that less is better; p-values after Holm.
+    winners : sequence of Winner
+        One a searcher, the best first.
+    """
+
+    name: str
+    turn: float
+    metric: str
+    baseline: str
+    groups: Mapping[str, Runs]
+    final: Mapping[str, Interval]
+    pairs: Mapping[str, Paired]
+    p_corrected: Mapping[str, float]
+    winners: Sequence[Winner]
+
+    @property
+    def order(self) -> list[str]:
+        """Searchers from the best mean to the worst; those without a value last."""
+        return sorted(self.final, key=lambda s: _last_if_nan(self.turn * self.final[s].mean))
+
+    @property
+    def n_seeds(self) -> int:
+        """Finished runs of the searcher that has fewest."""
+        return min(int((~np.isnan(g.total[:, -1])).sum()) for g in self.groups.values())
+
+    def difference(self, searcher: str) -> Interval:
+        """Mean difference from the baseline in the task's own direction."""
+        loss = self.pairs[searcher].difference
+        low, high = sorted((self.turn * loss.low, self.turn * loss.high))
+        return Interval(self.turn * loss.mean, low, high)
+
+    def per_seed(self, searcher: str) -> Array:
+        """Differences from the baseline on the seeds that both have, in the task's own direction."""
+        difference: Array = self.groups[searcher].final - self.groups[self.baseline].final
+        return difference[~np.isnan(difference)]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Ranks over several tasks; `p_value` is Friedman's, NaN where there are fewer than 3 tasks."""
+
+    names: Sequence[str]
+    mean: Array
+    low: Array
+    high: Array
+    p_value: float
+    n_tasks: int
+
+
+def summarise(comparison: Comparison, task: str) -> TaskSummary:
+    """Summary of one task."""
+    groups, turn, baseline = runs(comparison, task), sign(comparison, task), comparison.baseline
+    about = comparison.plan["tasks"][task]
+    others = [name for name in groups if name != baseline]
+    pairs = {name: paired(turn * groups[name].final, turn * groups[baseline].final) for name in others}
+    corrected = holm(np.array([pair.p_value for pair in pairs.values()]))
+    return TaskSummary(
+        name=task,
+        turn=turn,
+        metric=f"{about['metric']} ({about['unit']})" if about["unit"] else about["metric"],
+        baseline=baseline,
+        groups=groups,
+        final={name: interval(group.final) for name, group in groups.items()},
+        pairs=pairs,
+        p_corrected={name: float(p) for name, p in zip(others, corrected)},
+        winners=sorted(
+            (w for name, group in groups.items() if (w := _winner(name, group, turn)) is not None),
+            key=lambda w: turn * w.value,
+        ),
+    )
+
+
+def rank(summaries: Sequence[TaskSummary]) -> Ranking | None:
+    """Ranks over the tasks on which every searcher has a value; None with fewer than two of them."""
+    if len(summaries) < 2:
+        return None
+    names = list(summaries[0].groups)
+    losses = np.array([[s.turn * s.final[name].mean for name in names] for s in summaries])
+    losses = losses[~np.isnan(losses).any(axis=1)]
+    if len(losses) < 2 or len(names) < 2:
+        return None
+    return Ranking(names, *mean_ranks(losses), friedman(losses), len(losses))
+
+
+def headline(summary: TaskSummary, n_trials: int) -> str:
+    """The answer in one sentence."""
+    if math.isnan(summary.final[summary.order[0]].mean):
+        return f"No searcher found a value on {summary.name}."
+    best, baseline = summary.order[0], summary.baseline
+    after = f"after {n_trials} trials, over {summary.n_seeds} paired seeds"
+    if best != baseline:
+        gap = _gap(summary, best)
+        test = f"Wilcoxon p = {p_value(summary.p_corrected[best])}"
+        if _is_clear(summary.pairs[best]):
+            return f"{best} is best on {summary.name}: its mean {summary.metric} is {gap} ({after}; {test})."
+        return (
+            f"{best} has the best mean on {summary.name}, but {baseline} is not clearly behind: its mean "
+            f"{summary.metric} is {gap}, an interval that includes no difference ({after}; {test})."
+        )
+    mean = number(summary.final[baseline].mean)
+    if len(summary.order) == 1 or math.isnan(summary.final[summary.order[1]].mean):
+        return f"{baseline} reached a mean {summary.metric} of {mean} on {summary.name} ({after})."
+    second = summary.order[1]
+    next_one = f"{second}'s mean {summary.metric} is {_gap(summary, second)} ({after})."
+    if _is_clear(summary.pairs[second]):
+        return f"{baseline} is best on {summary.name}, and {second} is next: {next_one}"
+    return f"{baseline} has the best mean on {summary.name}, but {second} is not clearly behind: {next_one}"
+
+
+def number(x: float | None) -> str:
+    """A number to 4 significant digits, a dash where there is none."""
+    return "–" if x is None or math.isnan(x) else f"{x:.4g}"
+
+
+def with_interval(x: Interval, digits: str = ".4g") -> str:
+    """``mean [low, high]``."""
+    if math.isnan(x.mean):
+        return "–"
+    if math.isnan(x.low):
+        return f"{x.mean:{digits}}"
+    return f"{x.mean:{digits}} [{x.low:{digits}}, {x.high:{digits}}]"
+
+
+def _gap(summary: TaskSummary, searcher: str) -> str:
+    """How far a searcher's mean lies from the baseline's, in words, with its interval."""
+    pair = summary.pairs[searcher]
+    lower = summary.turn * pair.difference.mean < 0
+    size, unit = (pair.difference, "") if pair.relative is None else (pair.relative, "%")
+    # Said as an amount by which it is lower (or higher): the sign goes into the word.
+    flip = -1.0 if pair.difference.mean < 0 else 1.0
+    ends = sorted((flip * size.low, flip * size.high))
+    digits = ".1f" if unit else ".4g"
+    amount = f"{flip * size.mean:{digits}}{unit}"
+    if not math.isnan(size.low):
+        amount += f" [{ends[0]:{digits}}{unit}, {ends[1]:{digits}}{unit}]"
+    return f"{amount} {'lower' if lower else 'higher'} than {summary.baseline}'s"
+
+
+def _is_clear(pair: Paired) -> bool:
+    return not math.isnan(pair.difference.low) and not pair.difference.low <= 0 <= pair.difference.high
+
+
+def p_value(p: float) -> str:
+    """A p-value for reading."""
+    return "–" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _winner(searcher: str, group: Runs, turn: float) -> Winner | None:
+    found = [c for c in group.cells if c is not None and c["winner"] is not None]
+    if not found:
+        return None
+    cell = min(found, key=lambda c: turn * float(c["trials"][c["winner"]]["value"]))
+    trial = cell["trials"][cell["winner"]]
+    return Winner(
+        searcher, float(trial["value"]), cell["seed"], trial["number"], trial["params"], cell["test"] or {}
+    )
+
+
+def _last_if_nan(x: float) -> float:
+    return math.inf if math.isnan(x) else x

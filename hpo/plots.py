@@ -1,0 +1,211 @@
+"""Figures of a study (plotly), and the looks that they share with the report of a comparison."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.inspection import permutation_importance
+
+from hpo.space import Space
+from hpo.study import Study
+from hpo.trial import Array, Trial, TrialState
+
+INK, FAINT, RULE = "#1a1a1a", "#6b7280", "#e5e7eb"
+# M. Okabe and K. Ito, "Color Universal Design" (2008), without its yellow, which is pale on white.
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+GREY = "#7f7f7f"
+CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": False}
+
+
+def history(study: Study) -> go.Figure:
+    """Value of each trial, and the best so far, against the trial's number."""
+    trials = _complete(study)
+    numbers = [t.number for t in trials]
+    values = np.array([t.value for t in trials], dtype=float)
+    so_far = np.minimum.accumulate(values) if study.direction == "minimize" else np.maximum.accumulate(values)
+    figure = go.Figure()
+    figure.add_scatter(
+        x=numbers, y=values, mode="markers", name="trial", marker={"color": SKY, "size": 8},
+        text=[described(t) for t in trials], hovertemplate="%{text}<extra></extra>",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=numbers, y=so_far, mode="lines", name="best so far", line={"color": BLUE, "width": 3, "shape": "hv"}
+    )
+    return styled(figure, "trial number", "objective value", legend=True)
+
+
+def parallel_coordinates(study: Study) -> go.Figure:
+    """One line a trial over all parameters, coloured by its value; inactive ones stand at the foot."""
+    trials = _complete(study)
+    U = _encoded(study, trials)
+    values = [t.value for t in trials]
+    dimensions = []
+    for j, (name, parameter) in enumerate(study.space.parameters.items()):
+        marks = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+        if np.isfinite(parameter.n_cells) and parameter.n_cells <= 8:
+            marks = (np.arange(parameter.n_cells) + 0.5) / parameter.n_cells
+        labels = [_shown(study, j, u) for u in marks]
+        column = U[:, j]
+        if np.isnan(column).any():
+            marks, labels = np.append(-0.15, marks), ["absent", *labels]
+            column = np.where(np.isnan(column), -0.15, column)
+        dimensions.append(
+            {"label": literal(name), "values": column, "range": [min(0, float(marks[0])), 1],
+             "tickvals": marks, "ticktext": labels}
+        )  # fmt: skip
+    line = {
+        "color": values, "colorscale": "Cividis", "reversescale": study.direction == "minimize",
+        "colorbar": {"title": {"text": "objective value", "side": "right"}},
+    }  # fmt: skip
+    figure = go.Figure(go.Parcoords(dimensions=dimensions, line=line))
+    return styled(figure, "", "").update_layout(margin={"l": 80, "r": 40, "t": 70, "b": 40})
+
+
+def slices(study: Study) -> go.Figure:
+    """Value against each parameter, a panel each, coloured by the trial's number."""
+    trials = _complete(study)
+    names = study.space.names
+    n_columns = min(3, len(names))
+    n_rows = -(-len(names) // n_columns)
+    figure = make_subplots(rows=n_rows, cols=n_columns, shared_yaxes=True, horizontal_spacing=0.04)
+    for j, name in enumerate(names):
+        having = [t for t in trials if name in t.params]
+        parameter = study.space.parameters[name]
+        is_choice = hasattr(parameter, "choices")
+        xs = [literal(str(t.params[name])) if is_choice else t.params[name] for t in having]
+        marker: dict[str, Any] = {"color": [t.number for t in having], "colorscale": "Cividis", "size": 8}
+        marker["reversescale"] = True
+        if j == 0:
+            marker |= {"showscale": True, "colorbar": {"title": {"text": "trial number", "side": "right"}}}
+        place = {"row": j // n_columns + 1, "col": j % n_columns + 1}
+        figure.add_scatter(x=xs, y=[t.value for t in having], mode="markers", marker=marker, **place)
+        order = [literal(str(c)) for c in getattr(parameter, "choices", ())]
+        kind: dict[str, Any] = {"type": "category", "categoryorder": "array", "categoryarray": order}
+        if not is_choice:
+            kind = {}
+        if parameter.log:
+            kind = {"type": "log", "dtick": 1}
+        figure.update_xaxes(title_text=literal(name), **kind, **place)
+        if j % n_columns == 0:
+            figure.update_yaxes(title_text="objective value", **place)
+    return styled(figure, None, None).update_layout(height=90 + 260 * n_rows)
+
+
+def importance(study: Study) -> go.Figure:
+    """How much of the value each parameter explains.
+
+    Permutation importance (L. Breiman, 2001) in a random forest fitted to the complete trials: the
+    loss of R² when a parameter is shuffled, as a share of the sum over all of them.
+
+    Raises
+    ------
+    ValueError
+        If fewer than 4 trials are complete.
+    """
+    trials = _complete(study, at_least=4)
+    U = np.nan_to_num(_encoded(study, trials), nan=-0.5)
+    y = np.array([t.value for t in trials], dtype=float)
+    forest = RandomForestRegressor(200, min_samples_leaf=2, random_state=0).fit(U, y)
+    drops = permutation_importance(forest, U, y, n_repeats=20, random_state=0).importances_mean
+    shares = 100 * np.maximum(drops, 0) / max(float(np.maximum(drops, 0).sum()), 1e-300)
+    order = np.argsort(shares)
+    figure = go.Figure(
+        go.Bar(
+            x=shares[order], y=[literal(study.space.names[j]) for j in order], orientation="h",
+            marker_color=BLUE, text=[f"{shares[j]:.0f}%" for j in order], textposition="outside",
+            cliponaxis=False,
+        )
+    )  # fmt: skip
+    return styled(figure, "share of the explained variation (%)", "").update_layout(
+        height=120 + 36 * len(order)
+    )
+
+
+def timeline(study: Study) -> go.Figure:
+    """When each trial ran, coloured by how it ended."""
+    colours = {"complete": BLUE, "pruned": ORANGE, "failed": VERMILION, "cancelled": GREY}
+    timed = [t for t in study.trials if t.started is not None and t.seconds is not None]
+    if not timed:
+        raise ValueError(f"timeline: none of the {len(study.trials)} trials has run")
+    begin = min(t.started for t in timed if t.started is not None)
+    figure = go.Figure()
+    for state, colour in colours.items():
+        group = [t for t in timed if t.state == state]
+        if group:
+            figure.add_bar(
+                y=[t.number for t in group], x=[t.seconds for t in group],
+                base=[(t.started or begin) - begin for t in group], orientation="h", name=state,
+                marker_color=colour, text=[described(t) for t in group], textposition="none",
+                hovertemplate="%{text}<extra></extra>",
+            )  # fmt: skip
+    figure.update_yaxes(autorange="reversed")
+    return styled(figure, "time since the first trial began (s)", "trial number", legend=True)
+
+
+# -- the looks, shared with the report -------------------------------------------------------------
+
+
+def styled(
+    figure: go.Figure, x_title: str | None, y_title: str | None, *, legend: bool = False
+) -> go.Figure:
+    """The figure in the house's looks: dark ink on white, thin rules, named axes."""
+    figure.update_layout(
+        template="none", paper_bgcolor="white", plot_bgcolor="white", showlegend=legend, barmode="overlay",
+        font={"family": "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", "size": 13, "color": INK},
+        margin={"l": 64, "r": 18, "t": 14, "b": 56}, height=380, hoverlabel={"align": "left"},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+    )  # fmt: skip
+    if legend:
+        figure.update_layout(margin_t=44)
+    looks: dict[str, Any] = {
+        "gridcolor": RULE, "linecolor": FAINT, "showline": True, "zeroline": False, "ticks": "outside",
+        "tickcolor": FAINT, "ticklen": 4, "automargin": True, "title_standoff": 10,
+    }  # fmt: skip
+    figure.update_xaxes(**looks)
+    figure.update_yaxes(**looks)
+    if x_title is not None:
+        figure.update_xaxes(title_text=x_title)
+    if y_title is not None:
+        figure.update_yaxes(title_text=y_title)
+    return figure
+
+
+def literal(text: str) -> str:
+    """`text` so that plotly, which reads some HTML, shows it as it stands."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def described(trial: Trial) -> str:
+    """A trial in a few lines, for hovering over."""
+    lines = [f"trial {trial.number}: {trial.state}"]
+    if trial.value is not None:
+        lines.append(f"value {trial.value:.6g}")
+    lines += [f"{literal(name)} = {literal(_short(value))}" for name, value in trial.params.items()]
+    return "<br>".join(lines + ([literal(trial.reason[:200])] if trial.reason else []))
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _complete(study: Study, at_least: int = 1) -> list[Trial]:
+    trials = [t for t in study.trials if t.state is TrialState.COMPLETE]
+    if len(trials) < at_least:
+        raise ValueError(f"study: has {len(trials)} complete trials; this figure needs {at_least} at least")
+    return trials
+
+
+def _encoded(study: Study, trials: list[Trial]) -> Array:
+    return study.space.encode([t.params for t in trials])
+
+
+def _shown(study: Study, j: int, u: float) -> str:
+    """Value of parameter `j` at the unit coordinate `u`."""
+    name, parameter = list(study.space.parameters.items())[j]
+    alone = Space({name: dataclasses.replace(parameter, when=None)})  # type: ignore[type-var]
+    return literal(_short(alone.decode(np.array([[u]]))[0][name]))
