@@ -1,0 +1,189 @@
+"""What every network shares as a scikit-learn classifier."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from benchmarks.mnist.layers import Array, Layer
+from benchmarks.mnist.optimisers import SGD, Adam, Optimiser
+from benchmarks.mnist.training import SCHEDULES, DivergenceError, Network, train_epochs
+
+VALIDATION_FRACTION = 0.1
+PATIENCE = 5  # epochs without a better validation score before early stopping
+
+
+class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Base of `MLP` and `CNN`: they name the layers, the rest is here. Takes no `sample_weight`."""
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train from newly drawn weights.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, p)
+            Converted to float32 if it is not.
+        y : array-like, shape (n,)
+
+        Raises
+        ------
+        ValueError
+            If a hyperparameter or the data are not usable.
+        DivergenceError
+            A FloatingPointError: the loss became infinite or not a number.
+        """
+        self._check_parameters()
+        X, y = validate_data(self, X, y, dtype=np.float32, order="C")
+        check_classification_targets(y)
+        self._start(np.unique(y))
+        codes = np.searchsorted(self.classes_, y)
+        rows, held_out = np.arange(len(X)), None
+        if self.early_stopping:
+            rows, held_out = self._split(codes)
+        best_score, best_state = -1.0, None
+        for loss in self._epochs(X, codes, rows, self.epochs, self.schedule):
+            self.loss_curve_.append(loss)
+            if held_out is None:
+                continue
+            score = self._accuracy(X, codes, held_out)
+            self.validation_scores_.append(score)
+            if score > best_score:
+                best_score, best_epoch, best_state = score, len(self.loss_curve_), self._state()
+            elif len(self.loss_curve_) - best_epoch >= PATIENCE:
+                break
+        if best_state is not None:
+            self._restore(best_state)
+        self.n_iter_ = len(self.loss_curve_)
+        self._check_finite()
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+        """One more epoch over these rows, at the constant learning rate.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, p)
+        y : array-like, shape (n,)
+        classes : array-like, optional
+            All classes that will ever come; those of `y` if the first call does not name them.
+
+        Raises
+        ------
+        ValueError
+            If `y` holds a class that the first call did not.
+        """
+        self._check_parameters()
+        is_first = not hasattr(self, "network_")
+        X, y = validate_data(self, X, y, dtype=np.float32, order="C", reset=is_first)
+        check_classification_targets(y)
+        if is_first:
+            self._start(np.unique(y if classes is None else classes))
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(f"classes={classes!r}: the first call had {self.classes_!r}")
+        unseen = np.setdiff1d(y, self.classes_)
+        if len(unseen):
+            raise ValueError(f"y has unseen labels {unseen.tolist()}; known are {self.classes_.tolist()}")
+        codes = np.searchsorted(self.classes_, y)
+        self.loss_curve_.extend(self._epochs(X, codes, np.arange(len(X)), 1, "constant"))
+        self.n_iter_ = len(self.loss_curve_)
+        self._check_finite()
+        return self
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities of the classes, shape (n, k), in the order of ``classes_``."""
+        log_p = self.predict_log_proba(X)
+        return np.exp(log_p, out=log_p)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Logarithms of the probabilities, shape (n, k)."""
+        check_is_fitted(self, "network_")
+        X = validate_data(self, X, dtype=np.float32, order="C", reset=False)
+        return self.network_.log_probabilities(X)
+
+    def predict(self, X: Any) -> Array:
+        """Most probable classes, shape (n,)."""
+        best = self.predict_log_proba(X).argmax(axis=1)
+        classes: Array = self.classes_[best]
+        return classes
+
+    def _layers(self, n_classes: int) -> list[Layer]:
+        raise NotImplementedError
+
+    def _start(self, classes: Array) -> None:
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        self._rng = np.random.Generator(np.random.PCG64(seed))
+        self.classes_ = classes
+        self.network_ = Network(self._layers(len(classes))).build(self.n_features_in_, self._rng)
+        self._optimiser = self._make_optimiser()
+        self.loss_curve_: list[float] = []
+        self.validation_scores_: list[float] = []
+
+    def _make_optimiser(self) -> Optimiser:
+        if self.optimizer == "adam":
+            return Adam(self.learning_rate, self.weight_decay)
+        return SGD(self.learning_rate, self.momentum, self.weight_decay)
+
+    def _epochs(self, X: Array, codes: Array, rows: Array, epochs: int, schedule: str) -> Any:
+        self._optimiser.learning_rate = self.learning_rate
+        with np.errstate(over="ignore", invalid="ignore"):  # the loss is checked at every step
+            yield from train_epochs(
+                self.network_, self._optimiser, X, codes, len(self.classes_), rows=rows,
+                epochs=epochs, batch_size=self.batch_size, schedule=schedule, rng=self._rng,
+            )  # fmt: skip
+
+    def _split(self, codes: Array) -> tuple[Array, Array]:
+        counts = np.bincount(codes)
+        n_held_out = max(int(VALIDATION_FRACTION * len(codes)), 1)
+        can_stratify = counts.min() >= 2 and n_held_out >= len(counts)
+        rows, held_out = train_test_split(
+            np.arange(len(codes)), test_size=n_held_out, random_state=int(self._rng.integers(2**31)),
+            stratify=codes if can_stratify else None,
+        )  # fmt: skip
+        return rows, held_out
+
+    def _accuracy(self, X: Array, codes: Array, rows: Array) -> float:
+        return float(np.mean(self.network_.log_probabilities(X[rows]).argmax(axis=1) == codes[rows]))
+
+    def _arrays(self) -> list[Array]:
+        found = [p.value for layer in self.network_.layers for p in layer.parameters]
+        for layer in self.network_.layers:
+            found += [getattr(layer, name) for name in ("mean", "variance") if hasattr(layer, name)]
+        return found
+
+    def _state(self) -> list[Array]:
+        return [array.copy() for array in self._arrays()]
+
+    def _restore(self, state: list[Array]) -> None:
+        for array, kept in zip(self._arrays(), state):
+            array[...] = kept
+
+    def _check_finite(self) -> None:
+        if not all(np.isfinite(array).all() for array in self._arrays()):
+            raise DivergenceError("training diverged: weights are not finite; try a smaller learning_rate")
+
+    def _check_parameters(self) -> None:
+        for name in ("epochs", "batch_size"):
+            _check(name, getattr(self, name), lambda v: _is_whole(v) and v >= 1, "a whole number from 1 up")
+        _check("learning_rate", self.learning_rate, lambda v: 0 < v < np.inf, "a finite number above 0")
+        _check("weight_decay", self.weight_decay, lambda v: 0 <= v < np.inf, "a finite number from 0 up")
+        for name in ("momentum", "dropout"):
+            _check(name, getattr(self, name), lambda v: 0 <= v < 1, "in [0, 1)")
+        _check("optimizer", self.optimizer, lambda v: v in ("sgd", "adam"), "'sgd' or 'adam'")
+        _check("schedule", self.schedule, lambda v: v in SCHEDULES, f"one of {', '.join(SCHEDULES)}")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _check(name: str, value: Any, is_allowed: Any, allowed: str) -> None:
+    try:
+        if is_allowed(value):
+            return
+    except TypeError:
+        pass
+    raise ValueError(f"{name}={value!r}: must be {allowed}")

@@ -1,0 +1,204 @@
+"""The layers of the networks: each is ``forward``, ``backward`` and its parameters.
+
+Notation: b digits in a batch, n inputs and m outputs of a layer, L the mean loss over the batch.
+A layer is given x and returns z = f(x); later it is given dz = ∂L/∂z, hands the gradients of its
+parameters to the optimiser and returns dx = ∂L/∂x. Buffers are made once and reused, so what a layer
+returns is valid until its next call; ``backward`` may overwrite dz, and follows a training ``forward``.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.mnist.optimisers import Optimiser, Parameter
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+
+class Layer:
+    """What all layers share: a place for buffers. By itself it is the identity."""
+
+    def build(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Shape:
+        """Make the parameters for inputs of `shape` (without the batch axis); return the output's shape."""
+        self._buffers: dict[str, Array] = {}
+        self._dtype = np.dtype(dtype)
+        return shape
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """What the optimiser changes."""
+        return []
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """Return f(x), shape (b, ...)."""
+        return x
+
+    def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
+        """Give the gradients to `optimiser`; return ∂L/∂x, or None if it is not needed."""
+        return dz
+
+    def buffer(self, name: str, shape: Shape, dtype: Any = None) -> Array:
+        """Reusable array; a smaller batch takes the beginning of the one made for a larger batch."""
+        found = self._buffers.get(name)
+        if found is None or len(found) < shape[0] or found.shape[1:] != shape[1:]:
+            found = self._buffers[name] = np.empty(shape, dtype or self._dtype)
+        return found[: shape[0]]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_buffers": {}}
+
+
+class Dense(Layer):
+    """z = x W + 1 βᵀ, with x (b, n), W (n, m), β (m,).
+
+    dx = dz Wᵀ,  ∂L/∂W = xᵀ dz,  ∂L/∂β = Σ over the batch of dz. W begins at N(0, 2/n) (He et al.,
+    "Delving deep into rectifiers", ICCV 2015, eq. 10), β at 0.
+    """
+
+    def __init__(self, n_outputs: int) -> None:
+        self.n_outputs = n_outputs
+
+    def build(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Shape:
+        super().build(shape, rng, dtype)
+        (n,) = shape
+        weight = rng.standard_normal((n, self.n_outputs), dtype=dtype)
+        weight *= np.sqrt(2 / n)
+        self.weight = Parameter(weight, decays=True)
+        self.bias = Parameter(np.zeros(self.n_outputs, dtype))
+        return (self.n_outputs,)
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        return [self.weight, self.bias]
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self._x = x if training else None
+        z = np.dot(x, self.weight.value, out=self.buffer("z", (len(x), self.n_outputs)))
+        z += self.bias.value
+        return z
+
+    def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
+        assert self._x is not None
+        dx = None
+        if needs_dx:  # before the weights move
+            dx = np.dot(dz, self.weight.value.T, out=self.buffer("dx", self._x.shape))
+        optimiser.step_product(self.weight, self._x, dz)
+        optimiser.step(self.bias, np.add.reduce(dz, axis=0))
+        return dx
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_x": None}
+
+
+class ReLU(Layer):
+    """z = max(x, 0), in place;  dx = dz where z > 0, else 0."""
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self._z = np.maximum(x, 0, out=x)
+        return self._z
+
+    def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
+        assert self._z is not None
+        is_on = np.greater(self._z, 0, out=self.buffer("is_on", self._z.shape, bool))
+        return np.multiply(dz, is_on, out=dz)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_z": None}
+
+
+class Dropout(Layer):
+    """z = x ∘ r / (1 − p), each r drawn Bernoulli(1 − p);  dx = dz ∘ r / (1 − p). Identity at prediction.
+
+    "Inverted" scaling, so that prediction needs none (Srivastava et al., JMLR 15, 2014, section 10).
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def build(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Shape:
+        self._rng = rng
+        return super().build(shape, rng, dtype)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        if not training:
+            return x
+        # 16 random bits decide well enough between kept and dropped, and cost a quarter of a float.
+        bits = np.frombuffer(self._rng.bytes(2 * x.size), np.uint16).reshape(x.shape)
+        self._is_kept = np.greater_equal(
+            bits, round(self.rate * 65536), out=self.buffer("is_kept", x.shape, bool)
+        )
+        return self._mask(x, self.buffer("z", x.shape))
+
+    def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
+        return self._mask(dz, dz)
+
+    def _mask(self, x: Array, out: Array) -> Array:
+        np.multiply(x, self._is_kept, out=out)
+        out *= self._dtype.type(1 / (1 - self.rate))
+        return out
+
+
+class BatchNorm(Layer):
+    """z = γ ∘ x̂ + β with x̂ = (x − μ) / σ, μ and σ² of the batch (and of all positions, for images).
+
+    dx = γ/σ ∘ (dz − mean(dz) − x̂ ∘ mean(dz ∘ x̂)),  ∂L/∂γ = Σ dz ∘ x̂,  ∂L/∂β = Σ dz
+    (Ioffe & Szegedy, ICML 2015, algorithm 1 and section 3). Prediction uses running means of μ and σ².
+    """
+
+    MOMENTUM = 0.9
+    EPSILON = 1e-5
+
+    def build(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Shape:
+        super().build(shape, rng, dtype)
+        self.gamma = Parameter(np.ones(shape[-1], dtype))
+        self.beta = Parameter(np.zeros(shape[-1], dtype))
+        self.mean = np.zeros(shape[-1], dtype)
+        self.variance = np.ones(shape[-1], dtype)
+        return shape
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        return [self.gamma, self.beta]
+
+    def forward(self, x: Array, training: bool) -> Array:
+        shape, x = x.shape, x.reshape(-1, x.shape[-1])
+        if not training:
+            scale = self.gamma.value / np.sqrt(self.variance + self.EPSILON)
+            z = np.multiply(x, scale, out=self.buffer("z", x.shape))
+            z += self.beta.value - self.mean * scale
+            return z.reshape(shape)
+        mean = x.mean(axis=0)
+        x_hat = np.subtract(x, mean, out=self.buffer("x_hat", x.shape))
+        variance = np.einsum("ij,ij->j", x_hat, x_hat) / len(x)
+        self._inverse = 1 / np.sqrt(variance + self.EPSILON)
+        x_hat *= self._inverse
+        self._x_hat = x_hat
+        self.mean += (1 - self.MOMENTUM) * (mean - self.mean)
+        self.variance += (1 - self.MOMENTUM) * (variance - self.variance)
+        z = np.multiply(x_hat, self.gamma.value, out=self.buffer("z", x.shape))
+        z += self.beta.value
+        return z.reshape(shape)
+
+    def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
+        shape, dz, x_hat = dz.shape, dz.reshape(-1, dz.shape[-1]), self._x_hat
+        dgamma, dbeta = np.einsum("ij,ij->j", dz, x_hat), np.add.reduce(dz, axis=0)
+        scale = self.gamma.value * self._inverse
+        x_hat *= dgamma / len(dz)  # x̂ is not needed any more
+        dz -= x_hat
+        dz -= dbeta / len(dz)
+        dz *= scale
+        optimiser.step(self.gamma, dgamma)
+        optimiser.step(self.beta, dbeta)
+        return dz.reshape(shape)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_x_hat": None}
+
+
+def log_softmax(z: Array) -> Array:
+    """Turn scores (b, k) into log probabilities in place, row by row: z − max − log Σ exp(z − max)."""
+    z -= z.max(axis=1, keepdims=True)
+    z -= np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return z

@@ -1,0 +1,109 @@
+"""The one training loop of all networks."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.mnist.layers import Array, Layer, log_softmax
+from benchmarks.mnist.optimisers import Optimiser
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda progress: 1.0,
+    "linear": lambda progress: 1.0 - progress,
+    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
+}
+PREDICTION_BATCH = 512
+
+
+class DivergenceError(FloatingPointError):
+    """The loss became infinite or not a number: the step was too long."""
+
+
+@dataclass
+class Network:
+    """Layers in a row, the last of them giving a score to each class; the loss is cross-entropy."""
+
+    layers: Sequence[Layer]
+
+    def build(self, n_inputs: int, rng: np.random.Generator, dtype: type = np.float32) -> "Network":
+        """Draw the parameters anew."""
+        shape: tuple[int, ...] = (n_inputs,)
+        for layer in self.layers:
+            shape = layer.build(shape, rng, dtype)
+        return self
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        """Scores of the classes, shape (b, k), valid until the next call."""
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        return x
+
+    def step(self, x: Array, target: Array, optimiser: Optimiser) -> float:
+        """One step on a batch with one-hot `target` (b, k); returns its mean loss before the step.
+
+        L = −mean over the batch of log softmax(z)[y], so ∂L/∂z = (softmax(z) − target) / b.
+        """
+        optimiser.begin_batch()
+        dz = log_softmax(self.forward(x, training=True))
+        loss = -float(np.vdot(dz, target)) / len(x)
+        if not math.isfinite(loss):
+            raise DivergenceError(f"training diverged: the loss is {loss}; try a smaller learning_rate")
+        np.exp(dz, out=dz)
+        dz -= target
+        dz *= 1 / len(x)
+        for depth in range(len(self.layers) - 1, -1, -1):
+            dz = self.layers[depth].backward(dz, optimiser, needs_dx=depth > 0)  # type: ignore[assignment]
+        return loss
+
+    def log_probabilities(self, X: Array) -> Array:
+        """Log probabilities of the classes, shape (n, k), computed in batches."""
+        parts = [log_softmax(self.forward(X[i : i + PREDICTION_BATCH])).copy()
+                 for i in range(0, len(X), PREDICTION_BATCH)]  # fmt: skip
+        return np.concatenate(parts)
+
+
+def train_epochs(
+    network: Network,
+    optimiser: Optimiser,
+    X: Array,
+    codes: Array,
+    n_classes: int,
+    *,
+    rows: Array | None = None,
+    epochs: int,
+    batch_size: int,
+    schedule: str,
+    rng: np.random.Generator,
+) -> Iterator[float]:
+    """Train epoch by epoch; yields the mean training loss of each.
+
+    Only the row numbers are shuffled; each batch is gathered into one buffer. `rows` limits training
+    to these rows of X (n, ...), of which `codes` (n,) are the classes 0..k-1.
+
+    Raises
+    ------
+    DivergenceError
+        If the loss becomes infinite or not a number.
+    """
+    rows = np.arange(len(X)) if rows is None else rows.copy()
+    base_rate = optimiser.learning_rate
+    batch_size = min(batch_size, len(rows))
+    one_hot = np.eye(n_classes, dtype=X.dtype)
+    x_buffer = np.empty((batch_size, *X.shape[1:]), X.dtype)
+    target_buffer = np.empty((batch_size, n_classes), X.dtype)
+    n_batches = -(-len(rows) // batch_size)
+    for epoch in range(epochs):
+        rng.shuffle(rows)
+        total = 0.0
+        for batch in range(n_batches):
+            chosen = rows[batch * batch_size : (batch + 1) * batch_size]
+            x, target = x_buffer[: len(chosen)], target_buffer[: len(chosen)]
+            # mode="clip" lets take write into `out` directly; the rows are in range
+            X.take(chosen, axis=0, out=x, mode="clip")
+            one_hot.take(codes.take(chosen), axis=0, out=target, mode="clip")
+            progress = (epoch + batch / n_batches) / epochs
+            optimiser.learning_rate = base_rate * SCHEDULES[schedule](progress)
+            total += network.step(x, target, optimiser) * len(chosen)
+        yield total / len(rows)
