@@ -1,0 +1,90 @@
+"""Every analytic gradient of hpo.gp against central finite differences."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from hpo.gp.acquisition import log_expected_improvement, log_probability_positive
+from hpo.gp.kernels import Features, matern52, squared_distance
+from hpo.gp.regression import Prior, condition, log_posterior
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    features = Features(np.array([np.inf, 3.0, np.inf]), np.array([0, 1, 0], bool), np.array([0, 0, 1], bool))
+    X = rng.random((12, 3))
+    X[::3, 2] = np.nan
+    theta = np.array([-0.5, 0.4, -0.2, 0.3, -4.0])
+    return features, X, rng.standard_normal(12), theta
+
+
+def differences(f, x, step=1e-6):
+    return np.array([(f(x + step * e) - f(x - step * e)) / (2 * step) for e in np.eye(len(x))])
+
+
+def test_kernel_slope():
+    r2 = np.array([1e-6, 0.1, 1.0, 9.0])
+    slope = (matern52(r2 * (1 + 1e-5))[0] - matern52(r2 * (1 - 1e-5))[0]) / (2e-5 * r2)
+    assert matern52(r2)[1] == pytest.approx(slope, rel=1e-3)
+    assert matern52(np.zeros(1))[0][0] == 1.0
+
+
+def test_evidence(data):
+    features, X, y, theta = data
+    args = (features(X), y, features.groups, Prior())
+    expected = differences(lambda t: log_posterior(t, *args)[0], theta)
+    assert log_posterior(theta, *args)[1] == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_prediction(data):
+    features, X, y, theta = data
+    posterior = condition(features(X), y, theta, features.groups)
+    z = features(np.array([[0.3, 0.5, 0.7]]))
+    mean, sd, d_mean, d_sd = posterior.predict_with_gradient(z)
+    for i, (value, gradient) in enumerate([(mean, d_mean), (sd, d_sd)]):
+        assert posterior.predict(z)[i] == pytest.approx(value)
+        expected = differences(lambda v, i=i: posterior.predict(v[None])[i][0], z[0])
+        assert gradient[0] == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_leave_one_out(data):
+    features, X, y, theta = data
+    Z = features(X)
+    mean, variance = condition(Z, y, theta, features.groups).leave_one_out()
+    left_mean, left_sd = condition(Z[1:], y[1:], theta, features.groups).predict(Z[:1])
+    assert mean[0] == pytest.approx(left_mean[0])
+    assert variance[0] == pytest.approx(left_sd[0] ** 2 + np.exp(theta[-1]))
+
+
+@pytest.mark.parametrize("u", [-1e5, -2e3, -900.0, -30.0])
+def test_log_expected_improvement_in_the_tail(u):
+    series = 1 - 3 / u**2 + 15 / u**4 - 105 / u**6  # h(u) = phi(u) / u^2 times this
+    expected = -0.5 * u * u - 0.5 * np.log(2 * np.pi) - 2 * np.log(-u) + np.log(series)
+    assert log_expected_improvement(np.array([-u]), np.ones(1), 0.0)[0][0] == pytest.approx(
+        expected, rel=1e-7
+    )
+
+
+@pytest.mark.parametrize("u", [-3.0, -1.01, -0.99, 0.0, 4.0])
+def test_log_expected_improvement_is_the_log_of_the_plain_one(u):
+    expected = np.log(norm.pdf(u) + u * norm.cdf(u))
+    assert log_expected_improvement(np.array([-u]), np.ones(1), 0.0)[0][0] == pytest.approx(
+        expected, rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("mean", [-3.0, 0.0, 2.0, 40.0])
+def test_acquisition_gradients(mean):
+    x = np.array([mean, 0.7])
+    for f in (lambda m, s: log_expected_improvement(m, s, 0.1), log_probability_positive):
+        _, by_mean, by_sd = f(x[:1], x[1:])
+        expected = differences(lambda v, f=f: f(v[:1], v[1:])[0][0], x)
+        assert [by_mean[0], by_sd[0]] == pytest.approx(expected, rel=1e-4, abs=1e-7)
+
+
+def test_inactive_parameters_have_equal_features():
+    features = Features(np.array([np.inf]), np.zeros(1, bool), np.ones(1, bool))
+    Z = features(np.array([[np.nan], [0.5], [1.0]]))
+    assert Z.tolist() == [[0.0, 0.0], [0.0, 0.5], [0.5, 0.5]]
+    assert squared_distance(Z, Z, np.ones(2))[0, 2] == 0.5
