@@ -150,9 +150,7 @@ def timeline(study: Study) -> go.Figure:
 # -- the looks, shared with the report -------------------------------------------------------------
 
 
-def styled(
-    figure: go.Figure, x_title: str | None, y_title: str | None, *, legend: bool = False
-) -> go.Figure:
+def styled(figure: go.Figure, x_title: str | None, y_title: str | None, *, legend: bool = False) -> go.Figure:
     """The figure in the house's looks: dark ink on white, thin rules, named axes."""
     figure.update_layout(
         template="none", paper_bgcolor="white", plot_bgcolor="white", showlegend=legend, barmode="overlay",

@@ -30,7 +30,7 @@ def against_trials(groups: Mapping[str, Runs], metric: str) -> go.Figure:
     for i, (name, group) in enumerate(groups.items()):
         numbers = np.arange(1, group.best.shape[1] + 1, dtype=float)
         _curve(figure, name, i, numbers, _finished(group.best, group), colours(list(groups))[name])
-    return _scaled(styled(figure, "trials", f"best so far: {metric}"))
+    return _scaled(styled(figure, "number of trials", f"best so far: {metric}"))
 
 
 def against_time(groups: Mapping[str, Runs], metric: str) -> go.Figure:
@@ -153,11 +153,16 @@ def _curve(figure: go.Figure, name: str, i: int, x: Array, values: Array, colour
 
 
 def _scaled(figure: go.Figure) -> go.Figure:
-    """A logarithmic value axis where the values span orders of magnitude."""
+    """A logarithmic value axis, marked 1, 2, 5, 10, ..., where the values span a decade or more."""
     values = np.concatenate([np.asarray(t.y, dtype=float) for t in figure.data] or [np.empty(0)])
     values = values[np.isfinite(values)]
-    if values.size and values.min() > 0 and values.max() > 50 * values.min():
-        figure.update_yaxes(type="log", exponentformat="power", dtick=1)
+    if values.size and values.min() > 0 and values.max() > 10 * values.min():
+        low, high = np.log10(values.min()), np.log10(values.max())
+        digits = (1, 2, 5) if high - low < 3 else (1,)
+        stride = max(1, math.ceil((high - low) / 8))
+        decades = range(math.floor(low), math.ceil(high) + 1, stride)
+        ticks = [digit * 10.0**decade for decade in decades for digit in digits]
+        figure.update_yaxes(type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
     return figure
 
 

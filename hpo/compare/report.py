@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -139,10 +140,11 @@ def _final(summary: TaskSummary) -> Table:
     rows = []
     for name in summary.order:
         values = summary.groups[name].final
-        known = values[values == values]
-        best = known.min() if summary.turn > 0 else known.max() if len(known) else math.nan
-        worst = known.max() if summary.turn > 0 else known.min() if len(known) else math.nan
-        rows.append([name, with_interval(summary.final[name]), number(best), number(worst), str(len(known))])
+        known = values[~np.isnan(values)]
+        ends = np.sort(summary.turn * known) * summary.turn if len(known) else [math.nan]
+        rows.append(
+            [name, with_interval(summary.final[name]), number(ends[0]), number(ends[-1]), str(len(known))]
+        )
     header = ["searcher", "mean [95% interval]", "best", "worst", "seeds"]
     return Table(f"Final {summary.metric}", header, rows)
 
@@ -171,7 +173,7 @@ def _times(summary: TaskSummary) -> Table:
     rows = []
     for name, group in summary.groups.items():
         training, searching = interval(group.training[:, -1]), interval(group.searching[:, -1])
-        failed = group.failed[group.failed == group.failed]
+        failed = group.failed[~np.isnan(group.failed)]
         rows.append(
             [name, with_interval(training, ".3g"), with_interval(searching, ".3g"),
              f"{1000 * searching.mean / group.best.shape[1]:.3g}",

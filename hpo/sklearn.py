@@ -1,0 +1,141 @@
+"""Searching the hyperparameters of a scikit-learn estimator by scikit-learn's own protocol."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import check_random_state
+
+from hpo.searchers import Searcher, SearchSpaceExhausted, resolve
+from hpo.space import Space
+from hpo.study import Study
+
+
+class SearchCV(BaseSearchCV):  # type: ignore[misc]
+    """Cross-validated search with any searcher of hpo; a drop-in for `RandomizedSearchCV`.
+
+    Parameters
+    ----------
+    estimator : estimator
+    space : Space or mapping
+        Names as in ``estimator.set_params`` (``step__name`` in a pipeline); the notation of
+        `RandomizedSearchCV` is accepted. A parameter that is absent from a configuration keeps the
+        estimator's own value.
+    searcher : str or Searcher
+    n_trials : int
+        Configurations to evaluate; fewer where the space has fewer.
+    scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score
+        As in `RandomizedSearchCV`. Configurations are tried one after another, so `n_jobs` spreads
+        the folds. With several metrics, `refit` names the one that is maximised.
+    random_state : int, RandomState or None
+
+    Attributes
+    ----------
+    study_ : Study
+        The search itself, one trial a configuration.
+    cv_results_, best_params_, best_score_, best_estimator_, best_index_, n_splits_, ...
+        As in `RandomizedSearchCV`. A configuration with which every fold failed is a failed trial
+        of `study_` and has no row in `cv_results_`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> import hpo
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = hpo.SearchCV(SVC(), {"C": hpo.Float(1e-2, 1e3, log=True)}, searcher="random", n_trials=5)
+    >>> search.fit(X, y).best_score_ > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        space: Space | Mapping[str, Any],
+        *,
+        searcher: str | Searcher = "gp",
+        n_trials: int = 50,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: bool | str | Callable[..., Any] = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: Any = None,
+        error_score: float | str = np.nan,
+        return_train_score: bool = False,
+    ) -> None:
+        super().__init__(
+            estimator=estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.space = space
+        self.searcher = searcher
+        self.n_trials = n_trials
+        self.random_state = random_state
+
+    def _run_search(self, evaluate_candidates: Callable[..., dict[str, Any]]) -> None:
+        if isinstance(self.n_trials, bool) or not isinstance(self.n_trials, int) or self.n_trials < 1:
+            raise ValueError(f"n_trials={self.n_trials!r}: must be a whole number from 1 up")
+        study = Study(
+            self.space,
+            direction="maximize",
+            searcher=resolve(self.searcher, self.n_trials),
+            seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
+        )
+        splits = _SplitOnce(self._checked_cv_orig)
+        all_failed: ValueError | None = None
+        results: dict[str, Any] = {}
+        for _ in range(self.n_trials):
+            try:
+                trial = study.ask()
+            except SearchSpaceExhausted:
+                break
+            try:
+                results = evaluate_candidates([dict(trial.params)], cv=splits)
+            except ValueError as error:
+                # scikit-learn ends the whole search when each fit of one call failed.
+                if self.error_score == "raise" or "fits failed" not in str(error):
+                    raise
+                all_failed = error
+                study.tell(trial, state="failed", reason=str(error).strip())
+                continue
+            score = float(results[self._target(results)][-1])
+            study.tell(trial, score if math.isfinite(score) else None)
+        if not results and all_failed is not None:
+            raise all_failed
+        self.study_ = study
+
+    def _target(self, results: Mapping[str, Any]) -> str:
+        """Column of the results that is maximised."""
+        if "mean_test_score" in results:
+            return "mean_test_score"
+        column = f"mean_test_{self.refit}"
+        if column not in results:
+            metrics = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
+            raise ValueError(f"refit={self.refit!r}: must name the metric to maximise, one of {metrics}")
+        return column
+
+
+class _SplitOnce:
+    """A splitter that keeps its first splits, so that every configuration is scored on the same folds."""
+
+    def __init__(self, splitter: Any) -> None:
+        self._splitter = splitter
+        self._splits: list[tuple[Any, Any]] | None = None
+
+    def split(self, X: Any, y: Any = None, **params: Any) -> Iterator[tuple[Any, Any]]:
+        if self._splits is None:
+            self._splits = list(self._splitter.split(X, y, **params))
+        return iter(self._splits)

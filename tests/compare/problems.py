@@ -1,0 +1,73 @@
+"""Objectives and a searcher for the tests of the comparison; here so that workers can import them."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+import hpo
+from hpo.searchers.base import Searcher
+from hpo.trial import Suggestion
+
+SPACE = hpo.Space({"x": hpo.Float(-5, 5), "lr": hpo.Float(1e-3, 10, log=True), "kind": ["a", "b"]})
+
+
+def truth(params):
+    return (params["x"] - 1) ** 2 + abs(math.log(params["lr"])) + 1
+
+
+def noisy(params, seed):
+    if params["x"] > 4.5:
+        raise RuntimeError("too far")
+    draw = np.random.default_rng([seed, int(1e6 * (params["x"] + 5))])
+    return truth(params) + 0.05 * draw.normal()
+
+
+def negative(params):
+    return -truth(params)
+
+
+def score(params, seed):
+    return {"test accuracy": 1 / truth(params)}
+
+
+def broken_test(params, seed):
+    raise RuntimeError("no test set")
+
+
+@dataclass(frozen=True)
+class Near(Searcher):
+    """Draws around the best trial; `spread` 1 is random search."""
+
+    name: ClassVar[str] = "near"
+    spread: float = 1.0
+
+    def suggest(self, space, history, rng):
+        U = space.sample(1, rng)
+        if self.spread < 1 and history.complete.any():
+            best = history.X[[np.nanargmin(history.y)]]
+            U = space.snap(np.clip(best + self.spread * (U - 0.5), 0, 1))
+        return Suggestion(space.decode(U)[0])
+
+
+@dataclass(frozen=True)
+class Faulty(Searcher):
+    """Has a bug."""
+
+    name: ClassVar[str] = "faulty"
+
+    def suggest(self, space, history, rng):
+        raise ZeroDivisionError("bug")
+
+
+@dataclass(frozen=True)
+class Stubborn(Searcher):
+    """Named grid, gives up after four."""
+
+    name: ClassVar[str] = "grid"
+
+    def suggest(self, space, history, rng):
+        if history.k == 4:
+            raise hpo.SearchSpaceExhausted
+        return Suggestion(space.decode(space.sample(1, rng))[0])

@@ -1,0 +1,154 @@
+"""Same seeds, same budget, same first points; kept, resumed, refused when changed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hpo
+from hpo.compare import Comparison
+from hpo.compare.cell import initial_design
+from tests.compare.problems import SPACE, Faulty, Near, Stubborn, noisy, score, truth
+
+ROOT = Path(__file__).parents[2]
+TASKS = {"toy": hpo.Task(noisy, SPACE, evaluate=truth, test=score)}
+PAIR = {"wide": Near(), "tpe": Near(0.2)}
+
+
+def run(out, **options):
+    defaults = {"tasks": TASKS, "searchers": PAIR, "n_trials": 9, "repeats": 2, "n_jobs": 1}
+    return hpo.compare(**(defaults | options), out=out)
+
+
+def stamps(out):
+    return {p: p.stat().st_mtime_ns for p in Path(out).glob("cells/**/*.json")}
+
+
+def test_every_trial_is_a_row_and_the_first_points_are_shared(tmp_path):
+    frame = run(tmp_path).dataframe()
+    assert len(frame) == 2 * 2 * 9
+    for seed, group in frame[frame.initial].groupby("seed"):
+        by_searcher = [list(g.params) for _, g in group.groupby("searcher")]
+        assert by_searcher[0] == by_searcher[1] == initial_design(SPACE, 3, seed)
+    later = frame[~frame.initial & (frame.seed == 0)]
+    assert list(later[later.searcher == "wide"].params) != list(later[later.searcher == "tpe"].params)
+    complete = frame[frame.state == "complete"]
+    assert np.allclose(complete.noise_free, [truth(p) for p in complete.params])
+    assert (complete.seconds >= 0).all()
+    assert set(frame.state) <= {"complete", "failed"}
+
+
+def test_workers_and_this_process_find_the_same(tmp_path):
+    alone = run(tmp_path / "one").dataframe()
+    workers = run(tmp_path / "two", n_jobs=2).dataframe()
+    columns = ["task", "searcher", "seed", "number", "params", "value", "noise_free"]
+    assert alone[columns].equals(workers[columns])
+
+
+def test_finished_cells_are_not_run_again_and_more_can_be_added(tmp_path):
+    run(tmp_path)
+    before = stamps(tmp_path)
+    grown = run(tmp_path, repeats=3, searchers=PAIR | {"third": Near(0.5)})
+    assert len(grown.cells) == 9
+    assert before.items() <= stamps(tmp_path).items()
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"n_trials": 10}, "n_trials"),
+        ({"searchers": {"wide": Near(0.9)}}, "searcher"),
+        ({"n_initial": 1}, "n_initial"),
+        ({"tasks": {"toy": hpo.Task(noisy, {"x": hpo.Float(0, 1)})}}, "space"),
+        ({"tasks": {"toy": hpo.Task(truth, SPACE)}}, "objective"),
+    ],
+)
+def test_a_changed_definition_is_refused(tmp_path, change, field):
+    run(tmp_path)
+    with pytest.raises(ValueError, match=f"(?s){field}=.*choose another `out`"):
+        run(tmp_path, **change)
+
+
+def test_a_damaged_cell_is_named(tmp_path):
+    run(tmp_path)
+    victim = next(iter(stamps(tmp_path)))
+    victim.write_text(victim.read_text()[:50])
+    with pytest.raises(ValueError, match=victim.name):
+        run(tmp_path)
+
+
+def test_a_broken_searcher_does_not_take_the_others_with_it(tmp_path):
+    with pytest.raises(RuntimeError, match=r"2 of 4 cells failed.*faulty.*ZeroDivisionError"):
+        run(tmp_path, searchers={"wide": Near(), "faulty": Faulty()})
+    assert len(Comparison.load(tmp_path).cells) == 2
+
+
+def test_grid_gets_no_first_points_and_may_end_early(tmp_path):
+    frame = run(tmp_path, searchers={"grid": Stubborn(), "wide": Near()}).dataframe()
+    grid = frame[frame.searcher == "grid"]
+    assert len(grid) == 2 * 4
+    assert not grid.initial.any()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tasks": {}}, "tasks="),
+        ({"tasks": {"toy": noisy}}, "tasks="),
+        ({"n_trials": 0}, "n_trials=0"),
+        ({"repeats": 1.5}, "repeats=1.5"),
+        ({"searchers": [Near(), Near(0.1)]}, "each under a name of its own"),
+        ({"searchers": ["annealing"]}, "searcher='annealing'"),
+    ],
+)
+def test_bad_arguments_are_named(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        run(tmp_path, **options)
+    with pytest.raises(ValueError, match="direction='up'"):
+        hpo.Task(noisy, SPACE, direction="up")
+
+
+def test_loading_where_there_is_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"comparison\.json"):
+        Comparison.load(tmp_path)
+
+
+SCRIPT = """
+    import sys, time
+    import hpo
+    from tests.compare.problems import Near
+
+    def slow(params):                      # defined in __main__, and no guard around the call
+        time.sleep(0.05)
+        return params["x"] ** 2
+
+    hpo.compare({"toy": hpo.Task(slow, {"x": hpo.Float(-1, 1)})}, {"a": Near(), "b": Near(0.2)},
+                n_trials=6, repeats=int(sys.argv[2]), out=sys.argv[1], n_jobs=2)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_run_keeps_whole_cells_and_goes_on(tmp_path, number):
+    (tmp_path / "script.py").write_text(textwrap.dedent(SCRIPT))
+    command = [sys.executable, "script.py", "out", "8"]
+    where = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": str(ROOT)}, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, start_new_session=True, **where)
+    deadline = time.monotonic() + 60
+    while len(stamps(tmp_path / "out")) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, number)
+    assert process.wait(30) != 0
+    kept = stamps(tmp_path / "out")
+    assert 3 <= len(kept) < 16
+    assert all(len(json.loads(p.read_text())["trials"]) == 6 for p in kept)
+    subprocess.run(command, check=True, timeout=60, **where)
+    after = stamps(tmp_path / "out")
+    assert len(after) == 16
+    assert kept.items() <= after.items()

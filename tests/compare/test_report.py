@@ -1,0 +1,115 @@
+"""The page and its Markdown: complete, self-contained, and literal about what users wrote."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+import hpo
+from hpo.compare.curves import by_time, incumbents, runs
+from hpo.compare.summary import headline, rank, summarise
+from tests.compare.problems import SPACE, Near, broken_test, negative, noisy, score, truth
+
+PAIR = {"gp": Near(0.1), "random": Near(), "tpe": Near(0.4)}
+NASTY = 'a|b<script>alert("1")</script> & *c*'
+
+
+def run(out, tasks, repeats=4, **options):
+    return hpo.compare(tasks, options.pop("searchers", PAIR), n_trials=12, repeats=repeats, out=out, n_jobs=1,
+                       **options)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    task = hpo.Task(noisy, SPACE, evaluate=truth, test=score, metric="validation error", unit="%")
+    return run(tmp_path_factory.mktemp("toy"), {"toy": task})
+
+
+def test_the_page_needs_nothing_else_and_says_everything(toy, tmp_path):
+    page = toy.report(tmp_path / "deep" / "report.html")
+    html = page.read_text()
+    assert len(html) < 6_000_000
+    without_scripts = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
+    assert "src=" not in without_scripts
+    assert "http" not in without_scripts
+    for wanted in ("validation error (%)", "Wilcoxon", "probability of superiority", "test accuracy",
+                   "Time spent searching", "numpy", "processor"):  # fmt: skip
+        assert wanted in html
+    markdown = page.with_suffix(".md").read_text()
+    assert "| gp |" in markdown
+    assert "![" not in markdown
+    assert "rank" not in without_scripts.replace("signed-rank", "")  # one task: no ranks over tasks
+
+
+def test_names_are_shown_as_they_stand(tmp_path):
+    task = hpo.Task(noisy, SPACE, test=broken_test, metric=NASTY)
+    found = run(tmp_path, {NASTY: task}, repeats=1, searchers={NASTY: Near(), "tpe": Near(0.2)})
+    page = found.report(tmp_path / "report.html")
+    assert "<script>alert" not in page.read_text()
+    assert "&lt;script&gt;alert" in page.read_text()
+    assert r"a\|b\<script" in page.with_suffix(".md").read_text()
+    assert "no test set" in page.read_text()
+
+
+def test_incumbents_are_chosen_by_what_was_seen_and_valued_without_noise():
+    seen, true = [3.0, None, 2.0, 2.5, 1.0], [2.9, None, 2.2, 1.9, 1.4]
+    trials = [{"value": v, "noise_free": t} for v, t in zip(seen, true)]
+    assert incumbents(trials, "minimize").tolist() == [2.9, 2.9, 2.2, 2.2, 1.4]
+    assert incumbents(trials, "maximize").tolist() == [2.9] * 5
+    assert math.isnan(incumbents([{"value": None, "noise_free": None}], "minimize")[0])
+
+
+def test_value_by_time_is_that_of_the_last_finished_trial(toy):
+    group = runs(toy, "toy")["gp"]
+    ends = group.total[0]
+    values = by_time(group, np.array([0.0, ends[4], ends[-1] + 1]))[0]
+    assert math.isnan(values[0])
+    assert values[1] == group.best[0, 4]
+    assert values[2] == group.final[0]
+
+
+def test_the_headline_tells_the_numbers_of_the_table(toy):
+    summary = summarise(toy, "toy")
+    best = summary.order[0]
+    assert headline(summary, 12).startswith(f"{best} ")
+    assert "4 paired seeds" in headline(summary, 12)
+    pair = summary.pairs["gp"]
+    by_hand = runs(toy, "toy")["gp"].final - runs(toy, "toy")["tpe"].final
+    assert pair.difference.mean == pytest.approx(by_hand.mean())
+
+
+def test_maximising_is_the_mirror_of_minimising(tmp_path):
+    down = summarise(run(tmp_path / "a", {"t": hpo.Task(truth, SPACE)}), "t")
+    up = summarise(run(tmp_path / "b", {"t": hpo.Task(negative, SPACE, direction="maximize")}), "t")
+    assert up.order == down.order
+    for name in ("gp", "random"):
+        assert up.p_corrected[name] == down.p_corrected[name]
+        assert up.difference(name).mean == pytest.approx(-down.difference(name).mean)
+        assert up.pairs[name].relative.mean == pytest.approx(down.pairs[name].relative.mean)
+    assert ("lower" in headline(down, 12)) == ("higher" in headline(up, 12))
+
+
+def test_several_tasks_are_ranked(tmp_path):
+    tasks = {name: hpo.Task(noisy, SPACE) for name in ("one", "two", "three")}
+    found = run(tmp_path, tasks, repeats=2)
+    ranking = rank([summarise(found, name) for name in tasks])
+    assert ranking.mean.sum() == pytest.approx(6)
+    assert "Over all tasks" in found.report(tmp_path / "report.html").read_text()
+    assert rank([summarise(found, "one")]) is None
+
+
+def test_an_unfinished_comparison_says_so(toy, tmp_path):
+    partial = hpo.compare.Comparison(toy.plan, toy.cells[:7])
+    assert "5 of 12 runs are missing" in partial.report(tmp_path / "report.html").read_text()
+    with pytest.raises(ValueError, match="no finished run"):
+        hpo.compare.Comparison(toy.plan, []).report(tmp_path / "none.html")
+
+
+def test_a_task_on_which_everything_fails_is_reported(tmp_path):
+    found = run(tmp_path, {"t": hpo.Task(fails, SPACE)}, repeats=2)
+    assert "No searcher found a value" in found.report(tmp_path / "report.html").read_text()
+
+
+def fails(params):
+    raise RuntimeError("always")

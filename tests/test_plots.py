@@ -1,0 +1,64 @@
+"""Figures of a study show its trials, with every axis named and every name literal."""
+
+import numpy as np
+import pytest
+
+import hpo
+from hpo import plots
+
+SPACE = {
+    "x<b>": hpo.Float(-1, 1),
+    "lr": hpo.Float(1e-4, 1, log=True),
+    "kind": ["sgd", "adam"],
+    "momentum": hpo.Float(0, 0.99, when={"kind": "sgd"}),
+}
+
+
+def objective(params):
+    if params["x<b>"] > 0.8:
+        raise RuntimeError("too far")
+    return params["x<b>"] ** 2 + 0.01 * params.get("momentum", 0)
+
+
+@pytest.fixture(scope="module")
+def study():
+    return hpo.minimize(objective, SPACE, searcher="random", n_trials=30, seed=0, progress=False)
+
+
+def test_history_has_every_complete_trial_and_its_best(study):
+    dots, line = plots.history(study).data
+    complete = [t for t in study.trials if t.state == "complete"]
+    assert list(dots.x) == [t.number for t in complete]
+    assert line.y[-1] == study.best_value
+    assert np.all(np.diff(line.y) <= 0)
+
+
+def test_slices_have_a_named_panel_a_parameter(study):
+    figure = plots.slices(study)
+    titles = [figure.layout[f"xaxis{i or ''}"].title.text for i in ("", 2, 3, 4)]
+    assert titles == ["x&lt;b&gt;", "lr", "kind", "momentum"]
+    assert figure.layout.xaxis2.type == "log"
+
+
+def test_importance_finds_what_matters(study):
+    bars = plots.importance(study).data[0]
+    assert bars.y[-1] == "x&lt;b&gt;"
+    assert sum(bars.x) == pytest.approx(100)
+
+
+def test_parallel_coordinates_show_absent_parameters(study):
+    dimensions = plots.parallel_coordinates(study).data[0].dimensions
+    assert len(dimensions) == 4
+    assert "absent" in dimensions[3].ticktext
+    assert list(dimensions[2].ticktext) == ["sgd", "adam"]
+
+
+def test_timeline_has_every_trial(study):
+    assert sum(len(group.y) for group in plots.timeline(study).data) == 30
+
+
+def test_too_few_trials_are_refused():
+    empty = hpo.Study(SPACE, searcher="random")
+    for figure in (plots.history, plots.slices, plots.importance, plots.parallel_coordinates, plots.timeline):
+        with pytest.raises(ValueError, match="trials"):
+            figure(empty)

@@ -1,0 +1,110 @@
+"""SearchCV keeps scikit-learn's protocol."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, KFold, RandomizedSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+import hpo
+
+X, y = load_iris(return_X_y=True)
+SPACE = {"max_depth": hpo.Int(1, 6), "min_samples_leaf": hpo.Int(1, 20)}
+
+
+def search(**options):
+    defaults = {"searcher": "random", "n_trials": 6, "cv": 3, "random_state": 0}
+    return hpo.SearchCV(DecisionTreeClassifier(random_state=0), SPACE, **(defaults | options))
+
+
+class Picky(ClassifierMixin, BaseEstimator):
+    """Fails at every other depth."""
+
+    def __init__(self, depth=1):
+        self.depth = depth
+
+    def fit(self, X, y):
+        if self.depth % 2:
+            raise RuntimeError("odd")
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X), dtype=int)
+
+
+@pytest.mark.parametrize("options", [{}, {"return_train_score": True}, {"scoring": ["accuracy", "f1_macro"],
+                                                                       "refit": "accuracy"}])  # fmt: skip
+def test_attributes_are_those_of_randomized_search(options):
+    ours = search(**options).fit(X, y)
+    notation = {"max_depth": stats.randint(1, 7), "min_samples_leaf": stats.randint(1, 21)}
+    theirs = RandomizedSearchCV(DecisionTreeClassifier(random_state=0), notation, n_iter=6, cv=3, **options)
+    theirs.fit(X, y)
+    assert set(ours.cv_results_) == set(theirs.cv_results_)
+    missing = {name for name in vars(theirs) if name.endswith("_")} - set(vars(ours))
+    assert not missing
+    assert len(ours.cv_results_["params"]) == 6
+
+
+def test_best_is_what_cross_validation_says():
+    found = search().fit(X, y)
+    again = cross_val_score(DecisionTreeClassifier(random_state=0, **found.best_params_), X, y, cv=3).mean()
+    assert found.best_score_ == pytest.approx(again)
+    assert found.best_score_ == found.study_.best_value
+    assert found.score(X, y) > 0.9
+    assert list(found.classes_) == [0, 1, 2]
+
+
+def test_same_random_state_same_trials():
+    one, two = search(searcher="gp").fit(X, y), search(searcher="gp").fit(X, y)
+    assert one.cv_results_["params"] == two.cv_results_["params"]
+    assert one.cv_results_["params"] != search(random_state=1).fit(X, y).cv_results_["params"]
+
+
+def test_clones_and_searches_a_pipeline_inside_another():
+    pipe = make_pipeline(StandardScaler(), LogisticRegression())
+    inner = hpo.SearchCV(pipe, {"logisticregression__C": stats.loguniform(1, 1e2)}, searcher="random",
+                         n_trials=3, cv=3, random_state=0)  # fmt: skip
+    assert clone(inner).get_params()["n_trials"] == 3
+    assert cross_val_score(make_pipeline(StandardScaler(), inner), X, y, cv=3).mean() > 0.9
+
+
+def test_a_configuration_whose_folds_all_fail_costs_one_trial():
+    depths = {"depth": hpo.Int(1, 6)}
+    found = hpo.SearchCV(Picky(), depths, searcher="random", n_trials=6, cv=3, random_state=0)
+    found.fit(X, y)
+    assert sorted(p["depth"] for p in found.cv_results_["params"]) == [2, 4, 6]
+    assert sum(t.state == "failed" for t in found.study_.trials) == 3
+    with pytest.raises(ValueError, match="fits failed"):
+        hpo.SearchCV(Picky(), {"depth": [1]}, searcher="random", n_trials=2).fit(X, y)
+    with pytest.raises(RuntimeError, match="odd"):
+        hpo.SearchCV(Picky(), {"depth": [1]}, searcher="random", error_score="raise").fit(X, y)
+
+
+def test_every_configuration_is_scored_on_the_same_folds():
+    found = hpo.SearchCV(
+        DecisionTreeClassifier(random_state=0), {"splitter": ["best"], "max_features": [4, None]},
+        searcher="random", n_trials=2, cv=KFold(3, shuffle=True), random_state=0,
+    ).fit(X, y)  # fmt: skip
+    # Both values mean all four features: the same tree, so the same scores on the same folds.
+    assert found.cv_results_["mean_test_score"][0] == found.cv_results_["mean_test_score"][1]
+
+
+def test_groups_and_small_spaces():
+    groups = np.arange(len(y)) % 5
+    found = hpo.SearchCV(DecisionTreeClassifier(), {"max_depth": [1, 2]}, searcher="random", n_trials=9,
+                         cv=GroupKFold(5)).fit(X, y, groups=groups)  # fmt: skip
+    assert found.n_splits_ == 5
+    assert len(found.cv_results_["params"]) == 2
+
+
+def test_several_metrics_need_one_to_maximise():
+    with pytest.raises(ValueError, match="refit=False"):
+        search(scoring=["accuracy", "f1_macro"], refit=False).fit(X, y)
+    with pytest.raises(ValueError, match="n_trials=0"):
+        search(n_trials=0).fit(X, y)
