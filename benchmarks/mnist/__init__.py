@@ -1,6 +1,7 @@
 """The main benchmark: a NumPy network on handwritten digits."""
 
+from benchmarks.mnist.cnn import CNN
 from benchmarks.mnist.data import load_mnist
 from benchmarks.mnist.mlp import MLP
 
-__all__ = ["MLP", "load_mnist"]
+__all__ = ["CNN", "MLP", "load_mnist"]

@@ -1,0 +1,79 @@
+"""The convolutional network."""
+
+from math import isqrt
+from typing import Any
+
+from benchmarks.mnist.classifier import NetworkClassifier, _check, _is_whole
+from benchmarks.mnist.convolution import Convolution, MaxPooling, Reshape
+from benchmarks.mnist.layers import Dense, Dropout, Layer, ReLU
+
+
+class CNN(NetworkClassifier):
+    """Two of (convolution, max-pooling, ReLU), then a dense hidden layer; a scikit-learn classifier.
+
+    Rows are square images of one channel. The second convolution has twice the filters of the first.
+
+    Parameters
+    ----------
+    n_filters : int
+    kernel_size : int
+        Width of the first kernels; those of the second are 3 wide.
+    hidden_size : int
+    learning_rate, epochs, batch_size, optimizer, momentum, weight_decay, dropout, schedule,
+    early_stopping, random_state
+        As for `MLP`; dropout acts on the dense hidden layer.
+    """
+
+    def __init__(
+        self,
+        n_filters: int = 8,
+        kernel_size: int = 5,
+        hidden_size: int = 64,
+        learning_rate: float = 0.002,
+        epochs: int = 6,
+        batch_size: int = 64,
+        optimizer: str = "adam",
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        dropout: float = 0.0,
+        schedule: str = "cosine",
+        early_stopping: bool = False,
+        random_state: Any = None,
+    ) -> None:
+        self.n_filters = n_filters
+        self.kernel_size = kernel_size
+        self.hidden_size = hidden_size
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.schedule = schedule
+        self.early_stopping = early_stopping
+        self.random_state = random_state
+
+    def _layers(self, n_classes: int) -> list[Layer]:
+        side = isqrt(self.n_features_in_)
+        if side * side != self.n_features_in_:
+            raise ValueError(f"X has {self.n_features_in_} columns: a row must be a square image")
+        return [
+            Reshape((side, side, 1)),
+            Convolution(self.n_filters, self.kernel_size),
+            MaxPooling(),
+            ReLU(),
+            Convolution(2 * self.n_filters, 3),
+            MaxPooling(),
+            ReLU(),
+            Reshape(),
+            Dense(self.hidden_size),
+            ReLU(),
+            *([Dropout(self.dropout)] if self.dropout else []),
+            Dense(n_classes),
+        ]
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        for name in ("n_filters", "kernel_size", "hidden_size"):
+            _check(name, getattr(self, name), lambda v: _is_whole(v) and v >= 1, "a whole number from 1 up")

@@ -1,0 +1,90 @@
+"""The network as a scikit-learn classifier."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import check_estimator
+
+from benchmarks.mnist import CNN, MLP, load_mnist
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_mnist("subset", quiet=True)
+    return X[:1500], y[:1500], X[10_000:10_800], y[10_000:10_800]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_is_a_scikit_learn_estimator():
+    check_estimator(MLP(epochs=30, learning_rate=0.05))
+
+
+@pytest.mark.parametrize(
+    ("options", "least"),
+    [
+        ({"learning_rate": 0.1}, 0.80),
+        ({"momentum": 0.9, "early_stopping": True}, 0.80),
+        ({"optimizer": "adam", "learning_rate": 0.002, "batch_norm": True, "dropout": 0.2}, 0.82),
+        ({"hidden_sizes": (), "learning_rate": 0.1, "schedule": "linear"}, 0.78),
+        ({"hidden_sizes": (64, 32), "learning_rate": 0.1, "schedule": "cosine", "weight_decay": 1e-3}, 0.80),
+    ],
+)
+def test_learns_digits(digits, options, least):
+    X, y, X_test, y_test = digits
+    model = MLP(**{"epochs": 8, "batch_size": 32, "random_state": 0, **options}).fit(X, y)
+    assert model.score(X_test, y_test) > least
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+    assert model.n_iter_ == len(model.loss_curve_)
+    np.testing.assert_allclose(model.predict_proba(X_test).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_the_convolutional_network_learns_digits(digits):
+    X, y, X_test, y_test = digits
+    assert CNN(epochs=8, n_filters=4, random_state=0).fit(X, y).score(X_test, y_test) > 0.8
+
+
+def test_same_seed_same_network_and_clone_draws_at_fit(digits):
+    X, y, X_test, _ = digits
+    model = MLP(hidden_sizes=(16,), epochs=1, dropout=0.1, random_state=3)
+    first = model.fit(X, y).predict_proba(X_test)
+    np.testing.assert_array_equal(first, clone(model).fit(X, y).predict_proba(X_test))
+    wider = clone(model).set_params(hidden_sizes=(24,)).fit(X, y)
+    assert wider.network_.layers[0].weight.value.shape == (784, 24)
+    np.testing.assert_array_equal(first, pickle.loads(pickle.dumps(model)).predict_proba(X_test))
+
+
+@pytest.mark.filterwarnings("error")
+def test_divergence_is_a_floating_point_error(digits):
+    with pytest.raises(FloatingPointError, match="learning_rate"):
+        MLP(learning_rate=1e30, epochs=2, random_state=0).fit(*digits[:2])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epochs": 0}, {"batch_size": 1.5}, {"learning_rate": float("nan")}, {"dropout": 1.0},
+     {"optimizer": "lbfgs"}, {"schedule": "step"}, {"hidden_sizes": (0,)}, {"hidden_sizes": 5},
+     {"momentum": "x"}],
+)  # fmt: skip
+def test_a_wrong_hyperparameter_is_named(digits, wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        MLP(**wrong).fit(*digits[:2])
+
+
+def test_partial_fit_goes_on_and_refuses_unseen_labels(digits):
+    X, y, X_test, y_test = digits
+    model = MLP(learning_rate=0.1, random_state=0)
+    for _ in range(4):
+        model.partial_fit(X, y, classes=np.arange(10))
+    assert model.n_iter_ == 4
+    assert model.score(X_test, y_test) > 0.8
+    with pytest.raises(ValueError, match="unseen labels"):
+        model.partial_fit(X[:2], [0, 11])
+
+
+def test_a_batch_beyond_the_data_is_all_the_data(digits):
+    X, y, *_ = digits
+    whole, beyond = (MLP(batch_size=b, epochs=2, random_state=0).fit(X, y) for b in (len(X), 10**6))
+    np.testing.assert_array_equal(whole.predict_proba(X), beyond.predict_proba(X))

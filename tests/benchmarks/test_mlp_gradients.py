@@ -1,0 +1,128 @@
+"""Every layer's gradients against central finite differences, in float64."""
+
+import numpy as np
+import pytest
+from scipy.signal import correlate
+
+from benchmarks.mnist.convolution import Convolution, MaxPooling, Reshape
+from benchmarks.mnist.layers import BatchNorm, Dense, Dropout, ReLU, log_softmax
+from benchmarks.mnist.optimisers import SGD, Adam, Parameter, accumulate
+from benchmarks.mnist.training import Network
+
+
+class Recorder:
+    """An optimiser that moves nothing and keeps the gradients."""
+
+    learning_rate = 0.0
+
+    def __init__(self):
+        self.gradients = {}
+
+    def begin_batch(self):
+        pass
+
+    def step(self, parameter, gradient):
+        self.gradients[id(parameter)] = gradient.copy()
+
+    def step_product(self, parameter, x, dz):
+        self.gradients[id(parameter)] = x.T @ dz
+
+
+class FixedDropout(Dropout):
+    """Draws the same mask at each forward pass."""
+
+    def forward(self, x, training):
+        self._rng = np.random.default_rng(3)
+        return super().forward(x, training)
+
+
+NETWORKS = {
+    "softmax regression": lambda: [Dense(3)],
+    "one hidden layer": lambda: [Dense(5), ReLU(), Dense(3)],
+    "batch normalisation": lambda: [Dense(5), BatchNorm(), ReLU(), Dense(3)],
+    "dropout": lambda: [Dense(6), ReLU(), FixedDropout(0.4), Dense(3)],
+    "all on, deep": lambda: [
+        Dense(6), BatchNorm(), ReLU(), FixedDropout(0.3), Dense(5), BatchNorm(), ReLU(), Dense(3)
+    ],
+    "convolution": lambda: [
+        Reshape((6, 6, 1)), Convolution(2, 3), MaxPooling(), ReLU(), Convolution(3, 2), Reshape(), Dense(3)
+    ],
+    "odd pooling": lambda: [
+        Reshape((6, 6, 1)), Convolution(2, 2), BatchNorm(), MaxPooling(), ReLU(), Reshape(), Dense(3)
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_are_those_of_finite_differences(name):
+    rng = np.random.default_rng(0)
+    network = Network(NETWORKS[name]()).build(36, rng, np.float64)
+    x, target = rng.standard_normal((7, 36)), np.eye(3)[rng.integers(0, 3, 7)]
+    recorder = Recorder()
+    network.step(x, target, recorder)
+    checked = 0
+    for layer in network.layers:
+        for parameter in layer.parameters:
+            flat, gradient = parameter.value.reshape(-1), recorder.gradients[id(parameter)].reshape(-1)
+            for i in rng.choice(flat.size, min(flat.size, 12), replace=False):
+                kept, h = flat[i], 1e-6
+                flat[i] = kept + h
+                above = network.step(x, target, Recorder())
+                flat[i] = kept - h
+                below = network.step(x, target, Recorder())
+                flat[i] = kept
+                assert gradient[i] == pytest.approx((above - below) / (2 * h), rel=1e-5, abs=1e-8)
+                checked += 1
+    assert checked >= 12
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3, 5])
+def test_convolution_is_scipys_correlation(kernel_size):
+    rng = np.random.default_rng(1)
+    layer = Convolution(4, kernel_size)
+    layer.build((9, 8, 3), rng, np.float64)
+    x = rng.standard_normal((2, 9, 8, 3))
+    weight = layer.dense.weight.value.reshape(kernel_size, kernel_size, 3, 4)
+    z = layer.forward(x, training=False)
+    for image in range(2):
+        for f in range(4):
+            expected = correlate(x[image], weight[..., f], mode="valid")[..., 0]
+            np.testing.assert_allclose(z[image, :, :, f], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_product_is_accumulated_in_place(dtype):
+    rng = np.random.default_rng(0)
+    x, dz, target = (rng.standard_normal(s).astype(dtype) for s in ((9, 5), (9, 4), (5, 4)))
+    expected = 0.5 * x.T @ dz + 0.9 * target
+    accumulate(0.5, x, dz, 0.9, target)
+    np.testing.assert_allclose(target, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_sgd_with_momentum_and_decay_takes_the_steps_of_its_equations():
+    parameter = Parameter(np.array([[2.0]]), decays=True)
+    optimiser = SGD(0.1, momentum=0.5, weight_decay=0.2)
+    theta, v = 2.0, 0.0
+    for gradient in (1.0, -3.0, 2.0):
+        optimiser.step_product(parameter, np.array([[gradient]]), np.array([[1.0]]))
+        v = 0.5 * v - 0.1 * gradient
+        theta = (1 - 0.1 * 0.2) * theta + v
+        assert parameter.value[0, 0] == pytest.approx(theta)
+
+
+def test_adam_takes_the_steps_of_its_paper():
+    parameter, optimiser = Parameter(np.array([1.0])), Adam(0.1)
+    theta, m, v = 1.0, 0.0, 0.0
+    for t, gradient in enumerate((1.0, -3.0, 2.0), 1):
+        optimiser.begin_batch()
+        optimiser.step(parameter, np.array([gradient]))
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        theta -= 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        assert parameter.value[0] == pytest.approx(theta, rel=1e-9)
+
+
+def test_log_softmax_survives_rows_far_apart():
+    z = log_softmax(np.array([[1000.0, 0.0], [-1000.0, -1001.0], [0.0, 0.0]]))
+    assert np.isfinite(z).all()
+    np.testing.assert_allclose(np.exp(z).sum(axis=1), 1)
+    assert z[0, 1] == -1000
