@@ -146,8 +146,14 @@ class _Model:
             names = list(WARPS) if warp == "auto" else [warp]
             memory = _refit(Z, y, groups, names, memory)
         posterior = condition(Z[kept], WARPS[memory["warp"]](y)[kept], np.array(memory["theta"]), groups)
-        success = _success(features, history) if history.failed.any() else None
         best = float(posterior.predict(posterior.Z)[0].min())
+        success = None
+        if history.failed.any():
+            success = _success(features, history)
+            # A failed point counts as an ordinary bad one: its neighbours lose their promise.
+            Z_failed = features(history.X[history.failed][-MAX_PENDING:])
+            pessimistic = np.full(len(Z_failed), np.median(posterior.y))
+            posterior = posterior.given(Z_failed, np.maximum(posterior.predict(Z_failed)[0], pessimistic))
         if len(history.pending):
             # The believer's fantasy: the mean stays, the uncertainty at pending points goes.
             Z_pending = features(history.pending[-MAX_PENDING:])

@@ -1,0 +1,115 @@
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+from hpo.searchers.base import SearchSpaceExhausted, generator
+from hpo.searchers.gp import GPSearcher
+from hpo.space import Categorical, Float, Int, Ordinal, Space
+from hpo.trial import History
+
+SPACES = [
+    Space({"x": Float(0, 1)}),
+    Space({f"x{j}": Float(-1, 1) for j in range(6)}),
+    Space({"a": Int(1, 5), "b": Categorical(["y", "z"]), "c": Float(1e-300, 1, log=True, when={"b": "z"})}),
+    Space({"a": Int(1, 500, log=True), "c": Float(0, 1)}, constraints=[lambda p: p["a"] * p["c"] <= 200]),
+    Space({"a": Categorical(["p", "q"]), "m": Int(0, 3, when={"a": "p"})}),
+    Space({"x": Float(2, 2), "y": Float(0, 1, step=0.01), "o": Ordinal([1, 2, 4])}),
+]
+
+
+def run(space, objective, n, seed=0):
+    configurations, values, infos = [], [], []
+    for k in range(n):
+        history = History.build(space, configurations, values, infos=infos)
+        suggestion = GPSearcher().suggest(space, history, generator(seed, k))
+        configurations.append(suggestion.params)
+        infos.append(suggestion.info)
+        values.append(objective(suggestion.params))
+    return configurations, values, infos
+
+
+def nasty(i):
+    """A random space with a clustered, repeated, collinear, huge, constant or failed history."""
+    rng = np.random.default_rng(i)
+    space = SPACES[rng.integers(len(SPACES))]
+    n, layout, values = int(rng.integers(1, 40)), rng.integers(4), rng.integers(5)
+    U = space.sample(n, rng)
+    if layout == 1:
+        U = U[rng.integers(min(n, 3), size=n)]
+    if layout == 2:
+        U = space.snap(np.where(np.isnan(U), 0.5, U) * 1e-9 + 0.3)
+    if layout == 3:
+        U = space.snap(np.linspace(0, 1, n)[:, None] * np.ones(U.shape[1]))
+    U = U[space.feasible(U)]
+    y = rng.standard_normal(len(U)) * 10.0 ** rng.choice([-300, -8, 0, 8, 300])
+    if values == 1:
+        y[:] = y[:1]
+    if values == 2:
+        y[rng.random(len(y)) < 0.5] = rng.choice([np.nan, np.inf, -np.inf])
+    if values == 3:
+        y[:] = np.nan
+    pending = space.decode(space.sample(3, rng)) if rng.random() < 0.3 else []
+    return space, History.build(space, space.decode(U), y.tolist(), pending=pending)
+
+
+def check_nasty(i):
+    space, history = nasty(i)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            suggestion = GPSearcher().suggest(space, history, generator(0, i))
+        except SearchSpaceExhausted:
+            assert np.isfinite(space.size)
+            return
+    space.canonical(suggestion.params)
+    assert space.keys(space.encode([suggestion.params]))[0] not in space.keys(history.X)
+    json.dumps(suggestion.info, allow_nan=False)
+
+
+def test_nasty_histories():
+    for i in range(200):
+        check_nasty(i)
+
+
+@pytest.mark.slow
+def test_ten_thousand_nasty_histories():
+    for i in range(10_000):
+        check_nasty(i)
+
+
+def test_solves_a_smooth_function():
+    space = Space({f"x{j}": Float(-5, 10) for j in range(3)})
+    _, values, infos = run(space, lambda p: sum((v - 1.3) ** 2 for v in p.values()), 30)
+    assert min(values) < 0.01
+    assert set(infos[-1]["length_scales"]) == {"x0", "x1", "x2"}
+
+
+def test_finds_the_best_cell_and_then_ends():
+    space = Space({"a": Int(0, 5), "b": Categorical(["y", "z"])})
+    configurations, values, infos = run(space, lambda p: (p["a"] - 4) ** 2 + (p["b"] == "y"), 12)
+    assert len({tuple(c.items()) for c in configurations}) == 12
+    history = History.build(space, configurations, values, infos=infos)
+    with pytest.raises(SearchSpaceExhausted):
+        GPSearcher().suggest(space, history, generator(0, 12))
+
+
+def test_learns_where_trials_fail():
+    space = Space({"x": Float(0, 1), "y": Float(0, 1)})
+    _, values, _ = run(space, lambda p: None if p["x"] > 0.7 else -p["x"] + (p["y"] - 0.5) ** 2, 30)
+    assert sum(v is None for v in values) <= 15  # the optimum lies on the border of the failing region
+    assert min(v for v in values if v is not None) < -0.6
+
+
+def test_a_history_from_elsewhere_needs_no_info():
+    space = SPACES[1]
+    U = space.sample(15, np.random.default_rng(0))
+    history = History.build(space, space.decode(U), (U**2).sum(1).tolist())
+    assert GPSearcher().suggest(space, history, generator(0, 15)).info["reason"] == "expected improvement"
+
+
+@pytest.mark.parametrize(("field", "value"), [("n_initial", 1), ("warp", "log")])
+def test_bad_options_are_named(field, value):
+    with pytest.raises(ValueError, match=f"{field}={value!r}"):
+        GPSearcher(**{field: value})
