@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -63,7 +64,7 @@ def _sides(X: Any, y: Any, hidden: tuple[int, ...], batch: int) -> dict[str, Cal
 
 def products_alone(X: Any, widths: tuple[int, ...], batch: int, epochs: int = 2) -> None:
     """Only the products of training, forward, for ∂W and for ∂x, into buffers made before."""
-    pairs = list(zip(widths[:-1], widths[1:]))
+    pairs = list(pairwise(widths))
     weights = [np.full(pair, 1e-3, np.float32) for pair in pairs]
     gradients = [np.empty_like(w) for w in weights]
     outputs = [np.full((batch, m), 1e-3, np.float32) for _, m in pairs]
