@@ -127,8 +127,8 @@ def fit(
     y: Array,
     groups: NDArray[np.int64],
     starts: list[Array],
-    prior: Prior | None = None,
     max_iterations: int = 60,
+    prior: Prior | None = None,
 ) -> tuple[Posterior, float]:
     """Maximum a posteriori hyperparameters by L-BFGS-B from each start; the best one's posterior.
 

@@ -25,6 +25,7 @@ MAX_LISTED = 4096  # a space with at most this many configurations is scored who
 MAX_POINTS = 256  # above it the model sees a subset, so that a suggestion's time stays bounded
 MAX_FIT = 128  # hyperparameters are fitted on at most this many points
 MAX_PENDING = 64
+WARM_ITERATIONS = 15  # of a fit that starts from the hyperparameters of the trial before
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ class GPSearcher(Searcher):
         Trials with a value before the model is used; the first is the centre of the space. Raise
         it only where the objective is so noisy that a handful of trials mislead.
     warp : str
-        How outputs are transformed: ``"raw"``, ``"half-rank"``, or ``"auto"``, which takes the one
-        that predicts the better half of the trials best, each left out in turn.
+        How outputs are transformed: ``"half-rank"`` keeps the spacing of the better half and only the
+        order of the worse, ``"raw"`` keeps all of it, ``"auto"`` takes the one that predicts the better
+        half best, each trial left out in turn (twice the time, and no better: docs/ablations.md).
 
     Notes
     -----
@@ -48,7 +50,7 @@ class GPSearcher(Searcher):
     """
 
     n_initial: int = 6
-    warp: str = "auto"
+    warp: str = "half-rank"
     name: ClassVar[str] = "gp"
 
     def __post_init__(self) -> None:
@@ -196,7 +198,7 @@ def _refit(
     results = []
     for name in names:
         warped = WARPS[name](y)
-        posterior, _ = fit(Z[kept], warped, groups, starts)
+        posterior, _ = fit(Z[kept], warped, groups, starts, 60 if memory is None else WARM_ITERATIONS)
         loo_mean, variance = posterior.leave_one_out()
         good = y <= np.median(y)
         density = -0.5 * ((warped - loo_mean) ** 2 / variance + np.log(variance) + LOG_2PI)[good]
