@@ -89,7 +89,7 @@ def slices(study: Study) -> go.Figure:
         if not is_choice:
             kind = {}
         if parameter.log:
-            kind = {"type": "log", "dtick": 1}
+            kind = {"type": "log", "dtick": 1, "exponentformat": "none"}
         figure.update_xaxes(title_text=literal(name), **kind, **place)
         if j % n_columns == 0:
             figure.update_yaxes(title_text="objective value", **place)
@@ -139,7 +139,7 @@ def timeline(study: Study) -> go.Figure:
         if group:
             figure.add_bar(
                 y=[t.number for t in group], x=[t.seconds for t in group],
-                base=[(t.started or begin) - begin for t in group], orientation="h", name=state,
+                base=[(t.started or begin) - begin for t in group], orientation="h", name=state, width=0.8,
                 marker_color=colour, text=[described(t) for t in group], textposition="none",
                 hovertemplate="%{text}<extra></extra>",
             )  # fmt: skip
