@@ -126,8 +126,8 @@ def ranks(names: Sequence[str], mean: Array, low: Array, high: Array) -> go.Figu
         figure.add_scatter(
             x=[centre], y=[literal(name)], mode="markers",
             marker={"color": colour, "size": 12, "symbol": "diamond"},
-            error_x={"type": "data", "symmetric": False, "array": [upper - centre],
-                     "arrayminus": [centre - lower], "color": colour, "thickness": 3, "width": 7},
+            error_x={"type": "data", "symmetric": False, "array": [np.nan_to_num(upper - centre)],
+                     "arrayminus": [np.nan_to_num(centre - lower)], "color": colour, "thickness": 3, "width": 7},
         )  # fmt: skip
     styled(figure, "mean rank over tasks (1 is best)", "").update_layout(height=_row_height(len(names)))
     figure.update_yaxes(autorange="reversed", type="category")

@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from hpo.compare import figures
 from hpo.compare.comparison import Comparison
-from hpo.compare.statistics import interval
+from hpo.compare.statistics import FEWEST, Interval, interval
 from hpo.compare.summary import (
     TaskSummary,
     headline,
@@ -88,6 +88,7 @@ def _context(comparison: Comparison) -> dict[str, Any]:
         "colours": figures.colours(comparison.searchers),
         "n_missing": n_planned - len(comparison.cells),
         "n_planned": n_planned,
+        "too_few": any(s.n_seeds < FEWEST for s in summaries),
         "plan": plan,
         "baseline": comparison.baseline,
         "ranking": _ranking(summaries),
@@ -220,10 +221,10 @@ def _ranking(summaries: Sequence[TaskSummary]) -> dict[str, Any] | None:
     table = Table(
         f"Mean rank over {found.n_tasks} tasks",
         ["searcher", "mean rank [95% interval over tasks]"],
-        [[name, f"{mean:.2f} [{low:.2f}, {high:.2f}]"] for mean, low, high, name in rows],
+        [[name, with_interval(Interval(*(float(x) for x in row)), ".2f")] for *row, name in rows],
     )
     figure = figures.ranks(found.names, found.mean, found.low, found.high)
-    reading = "1 is best; the interval is a bootstrap over tasks."
+    reading = f"1 is best; the interval is a bootstrap over tasks, from {FEWEST} tasks on."
     if not math.isnan(found.p_value):
         reading += f" Friedman's test that all rank alike: p = {p_value(found.p_value)}."
     return {"table": table, "panel": Panel("Over all tasks", reading, _embedded(figure, "ranks"))}

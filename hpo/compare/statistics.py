@@ -19,6 +19,7 @@ from scipy import stats
 Array = NDArray[np.float64]
 
 RESAMPLES = 5_000
+FEWEST = 5  # resamples of fewer observations are little more than their range: no interval
 SEED = 20_240_501  # the same data give the same report
 
 
@@ -42,7 +43,8 @@ def mean_interval(X: Array, confidence: float = 0.95) -> tuple[Array, Array, Arr
     Parameters
     ----------
     X : (n, ...) array
-        A NaN anywhere in a column makes its mean and interval NaN.
+        A NaN anywhere in a column makes its mean and interval NaN; so do fewer than 5 rows the
+        interval.
     confidence : float
 
     Returns
@@ -54,7 +56,7 @@ def mean_interval(X: Array, confidence: float = 0.95) -> tuple[Array, Array, Arr
         nothing = np.full(X.shape[1:], np.nan)
         return nothing, nothing, nothing
     mean = X.mean(axis=0)
-    if n < 2:
+    if n < FEWEST:
         return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
     rng = np.random.default_rng(SEED)
     # A resample is a count for each observation: the means of all columns are one product.

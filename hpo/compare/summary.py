@@ -132,18 +132,18 @@ def headline(summary: TaskSummary, n_trials: int) -> str:
     if best != baseline:
         gap = _gap(summary, best)
         test = f"Wilcoxon p = {p_value(summary.p_corrected[best])}"
-        if _is_clear(summary.pairs[best]):
+        if _is_clear(summary, best):
             return f"{best} is best on {summary.name}: its mean {summary.metric} is {gap} ({after}; {test})."
         return (
             f"{best} has the best mean on {summary.name}, but {baseline} is not clearly behind: its mean "
-            f"{summary.metric} is {gap}, an interval that includes no difference ({after}; {test})."
+            f"{summary.metric} is {gap} ({after}; {test})."
         )
     mean = number(summary.final[baseline].mean)
     if len(summary.order) == 1 or math.isnan(summary.final[summary.order[1]].mean):
         return f"{baseline} reached a mean {summary.metric} of {mean} on {summary.name} ({after})."
     second = summary.order[1]
     next_one = f"{second}'s mean {summary.metric} is {_gap(summary, second)} ({after})."
-    if _is_clear(summary.pairs[second]):
+    if _is_clear(summary, second):
         return f"{baseline} is best on {summary.name}, and {second} is next: {next_one}"
     return f"{baseline} has the best mean on {summary.name}, but {second} is not clearly behind: {next_one}"
 
@@ -177,8 +177,12 @@ def _gap(summary: TaskSummary, searcher: str) -> str:
     return f"{amount} {'lower' if lower else 'higher'} than {summary.baseline}'s"
 
 
-def _is_clear(pair: Paired) -> bool:
-    return not math.isnan(pair.difference.low) and not pair.difference.low <= 0 <= pair.difference.high
+def _is_clear(summary: TaskSummary, searcher: str) -> bool:
+    """Whether both the interval and the corrected test tell the searcher from the baseline."""
+    difference = summary.pairs[searcher].difference
+    if math.isnan(difference.low) or difference.low <= 0 <= difference.high:
+        return False
+    return summary.p_corrected[searcher] < 0.05
 
 
 def p_value(p: float) -> str:

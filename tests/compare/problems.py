@@ -52,6 +52,16 @@ class Near(Searcher):
 
 
 @dataclass(frozen=True)
+class Ideal(Searcher):
+    """Knows the optimum."""
+
+    name: ClassVar[str] = "ideal"
+
+    def suggest(self, space, history, rng):
+        return Suggestion({"x": 1.0, "lr": 1.0, "kind": "a"})
+
+
+@dataclass(frozen=True)
 class Faulty(Searcher):
     """Has a bug."""
 

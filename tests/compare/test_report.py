@@ -9,7 +9,7 @@ import pytest
 import hpo
 from hpo.compare.curves import by_time, incumbents, runs
 from hpo.compare.summary import headline, rank, summarise
-from tests.compare.problems import SPACE, Near, broken_test, negative, noisy, score, truth
+from tests.compare.problems import SPACE, Ideal, Near, broken_test, negative, noisy, score, truth
 
 PAIR = {"gp": Near(0.1), "random": Near(), "tpe": Near(0.4)}
 NASTY = 'a|b<script>alert("1")</script> & *c*'
@@ -74,9 +74,15 @@ def test_the_headline_tells_the_numbers_of_the_table(toy):
     best = summary.order[0]
     assert headline(summary, 12).startswith(f"{best} ")
     assert "4 paired seeds" in headline(summary, 12)
+    assert "is best" not in headline(summary, 12)  # four seeds cannot tell
     pair = summary.pairs["gp"]
     by_hand = runs(toy, "toy")["gp"].final - runs(toy, "toy")["tpe"].final
     assert pair.difference.mean == pytest.approx(by_hand.mean())
+
+
+def test_a_clear_winner_is_called_best(tmp_path):
+    found = run(tmp_path, {"t": hpo.Task(truth, SPACE)}, repeats=8, searchers={"gp": Ideal(), "tpe": Near()})
+    assert headline(summarise(found, "t"), 12).startswith("gp is best on t: its mean objective value is ")
 
 
 def test_maximising_is_the_mirror_of_minimising(tmp_path):

@@ -71,8 +71,8 @@ def test_interval_of_normal_data_is_close_to_students():
     assert found.high == pytest.approx(high, abs=0.08)
 
 
-def test_one_seed_has_a_mean_but_no_interval():
-    found = st.interval(np.array([2.0]))
+def test_few_seeds_have_a_mean_but_no_interval():
+    found = st.interval(np.array([1.0, 2.0, 2.0, 3.0]))
     assert found.mean == 2.0
     assert math.isnan(found.low)
     assert math.isnan(st.interval(np.array([np.nan])).mean)
@@ -91,7 +91,7 @@ def test_relative_difference_needs_a_positive_baseline():
 
 
 def test_mean_ranks_share_ties():
-    mean, low, high = st.mean_ranks(np.array([[1.0, 2.0, 2.0], [1.0, 3.0, 2.0]]))
+    mean, low, high = st.mean_ranks(np.array([[1.0, 2.0, 2.0], [1.0, 3.0, 2.0]] * 3))
     assert mean == pytest.approx([1.0, 2.75, 2.25])
     assert np.all(low <= mean)
     assert np.all(mean <= high)
