@@ -36,7 +36,7 @@ def against_trials(groups: Mapping[str, Runs], metric: str) -> go.Figure:
 def against_time(groups: Mapping[str, Runs], metric: str) -> go.Figure:
     """Mean best-so-far against the time spent training and searching, with the interval over seeds."""
     totals = [group.total[~np.isnan(group.total).any(axis=1)] for group in groups.values()]
-    ends = [float(np.median(total[:, -1])) for total in totals if len(total)]
+    ends = [float(np.max(total[:, -1])) for total in totals if len(total)]
     starts = [float(np.min(total[:, 0])) for total in totals if len(total)]
     figure = go.Figure()
     if not ends:
@@ -46,7 +46,8 @@ def against_time(groups: Mapping[str, Runs], metric: str) -> go.Figure:
         own = group.total[~np.isnan(group.total).any(axis=1)]
         if not len(own):
             continue
-        end, start = float(np.median(own[:, -1])), max(min(starts), 1e-9)
+        # To the end of the slowest run, where the curve has come down to the final mean.
+        end, start = float(np.max(own[:, -1])), max(min(starts), 1e-9)
         times = np.geomspace(start, end, 160) if is_log else np.linspace(0, end, 160)
         values = _finished(by_time(group, times), group)
         _curve(figure, name, i, times, values, colours(list(groups))[name])
@@ -84,7 +85,7 @@ def differences(
         row = literal(name)
         figure.add_scatter(
             x=per_seed[name], y=[row] * len(per_seed[name]), mode="markers", hoverinfo="x",
-            marker={"color": _pale(colour, 0.35), "size": 7, "symbol": "line-ns-open"},
+            marker={"color": _pale(colour, 0.6), "size": 9, "symbol": "line-ns-open"},
         )  # fmt: skip
         mean, low, high = difference.mean, difference.low, difference.high
         known = not math.isnan(low)
@@ -127,7 +128,8 @@ def ranks(names: Sequence[str], mean: Array, low: Array, high: Array) -> go.Figu
             x=[centre], y=[literal(name)], mode="markers",
             marker={"color": colour, "size": 12, "symbol": "diamond"},
             error_x={"type": "data", "symmetric": False, "array": [np.nan_to_num(upper - centre)],
-                     "arrayminus": [np.nan_to_num(centre - lower)], "color": colour, "thickness": 3, "width": 7},
+                     "arrayminus": [np.nan_to_num(centre - lower)], "color": colour, "thickness": 3,
+                     "width": 7},
         )  # fmt: skip
     styled(figure, "mean rank over tasks (1 is best)", "").update_layout(height=_row_height(len(names)))
     figure.update_yaxes(autorange="reversed", type="category")
