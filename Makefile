@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: bench test test-slow test-faults lint clean
+.PHONY: bench test test-slow lint clean
 
 bench: .venv/bench.stamp ## Tune a network on real MNIST with every searcher and write the report.
 	$(BIN)/python -m benchmarks mnist
@@ -18,9 +18,6 @@ test: .venv/test.stamp ## The fast tests, the types and the style.
 
 test-slow: .venv/test.stamp ## The slow matrix of tests.
 	$(BIN)/python -m pytest -q -n 2 -m slow
-
-test-faults: .venv/test.stamp ## Kills processes, fills disks, restarts servers.
-	$(BIN)/python -m pytest -q -m faults
 
 lint: .venv/test.stamp
 	$(BIN)/ruff format --check .
@@ -41,5 +38,5 @@ clean:
 	touch $@
 
 .venv/test.stamp: .venv/pip.stamp pyproject.toml constraints.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[optuna,report,postgresql,dask,tables,dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[optuna,report,tables,dev]'
 	touch $@

@@ -6,8 +6,6 @@ import click
 
 COMMANDS = {
     "mnist": "benchmarks.mnist.command",
-    "tables": "benchmarks.tables.command",
-    "functions": "benchmarks.functions.command",
     "speed": "benchmarks.speed.command",
 }
 

@@ -28,7 +28,6 @@ _PUBLIC = {
     "Study": "hpo.study",
     "minimize": "hpo.study",
     "maximize": "hpo.study",
-    "load_study": "hpo.study",
     "Task": "hpo.compare",
     "compare": "hpo.compare",
     "SearchCV": "hpo.sklearn",

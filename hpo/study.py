@@ -15,6 +15,7 @@ import numpy as np
 from hpo.execution import LiveTrial, Objective, Outcome, checked_value, evaluate
 from hpo.ledger import Ledger
 from hpo.progress import Progress
+from hpo.recommendation import recommend
 from hpo.searchers import Searcher, SearchSpaceExhausted, resolve
 from hpo.searchers.base import generator
 from hpo.space import Space
@@ -267,6 +268,19 @@ class Study:
     def best_params(self) -> Params:
         """Configuration of the best trial."""
         return dict(self.best_trial.params)
+
+    def recommend(self) -> Trial:
+        """Noise-aware choice, which need not be the luckiest trial; see `hpo.recommendation`.
+
+        Raises
+        ------
+        ValueError
+            If no trial is complete.
+        """
+        number = recommend(self.space, self._ledger.history(len(self._ledger), window=None))
+        if number is None:
+            raise ValueError(f"recommend: none of the {len(self._ledger)} trials is complete")
+        return self._ledger.trials[number]
 
     def dataframe(self) -> Any:
         """One row a trial: number, state, value, one ``params_`` column a parameter, times, failure."""

@@ -16,7 +16,6 @@ MAY_IMPORT = {
     "hpo.trial": ("hpo.space",),
     "hpo.gp": ("hpo.gp",),
     "hpo.searchers": ("hpo.space", "hpo.trial", "hpo.gp", "hpo.searchers.base", "hpo.searchers.untried"),
-    "hpo.storage": ("hpo.space", "hpo.trial", "hpo.storage", "hpo.migrations"),
 }
 SEARCHERS = {f"hpo.searchers.{name}" for name in ("grid", "random", "gp", "genetic", "optuna")}
 

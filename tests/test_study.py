@@ -63,7 +63,7 @@ def test_telling_twice_is_a_no_op_and_differently_an_error():
     study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
     trial = study.ask()
     assert study.tell(trial, 1.0) == study.tell(trial, 1.0)
-    with pytest.raises(ValueError, match="already complete with value 1.0"):
+    with pytest.raises(ValueError, match=r"already complete with value 1\.0"):
         study.tell(trial, 2.0)
     with pytest.raises(ValueError, match="trial=7"):
         study.tell(7, 1.0)
@@ -134,3 +134,18 @@ def test_callbacks_and_stop():
 def test_unusable_options_are_refused_by_name(options, message):
     with pytest.raises(ValueError, match=message):
         hpo.Study(SPACE, **{"searcher": Uniform(), **options})
+
+
+def test_the_recommendation_is_not_the_luckiest_trial():
+    study = hpo.Study({"x": hpo.Float(0.0, 1.0)}, searcher=Uniform(), seed=0)
+    for x in np.linspace(0, 1, 21):
+        study.add_trial({"x": x}, (x - 0.5) ** 2)
+    study.add_trial({"x": 0.02}, -0.05)  # luck: its neighbours, at about 0.23, deny it
+    assert study.best_params["x"] == 0.02
+    assert abs(study.recommend().params["x"] - 0.5) <= 0.15
+
+
+def test_nothing_complete_nothing_recommended():
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    with pytest.raises(ValueError, match="recommend: none of the 0 trials"):
+        study.recommend()
