@@ -46,8 +46,10 @@ def command(preset: str, model: str, data: str | None, out: str | None, jobs: in
     problem = Problem(data or "subset", network, size.n_train, size.n_validation)
     folder = out or f"results/mnist-{model}-{preset}"
     name = f"MNIST, {network}"
-    comparison = hpo.compare(
-        {name: problem.task(space)}, n_trials=size.n_trials, repeats=size.repeats, out=folder, n_jobs=jobs
-    )
+    tasks = {name: problem.task(space)}
+    try:
+        comparison = hpo.compare(tasks, n_trials=size.n_trials, repeats=size.repeats, out=folder, n_jobs=jobs)
+    except ValueError as error:  # such as results of another definition in the folder
+        raise click.ClickException(str(error)) from error
     report = comparison.report(f"{folder}/report.html")
     click.echo(f"report: {report}")
