@@ -1,4 +1,4 @@
-"""The loop that joins a space, a searcher, a storage and an executor."""
+"""The loop that joins a space, a searcher and an objective."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def minimize(
     seed : int, optional
         Makes the run repeatable.
     **options
-        Passed to `Study.optimize` (``n_jobs``, ``timeout``, ``callbacks``, ``progress``, ...).
+        Passed to `Study.optimize`: ``timeout``, ``callbacks``, ``progress``.
 
     Returns
     -------
