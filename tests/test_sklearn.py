@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
+import sklearn
 from scipy import stats
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GroupKFold, KFold, RandomizedSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import check_estimator
 
 import hpo
 
@@ -108,3 +110,33 @@ def test_several_metrics_need_one_to_maximise():
         search(scoring=["accuracy", "f1_macro"], refit=False).fit(X, y)
     with pytest.raises(ValueError, match="n_trials=0"):
         search(n_trials=0).fit(X, y)
+
+
+@pytest.mark.parametrize("estimator", [LogisticRegression(), Ridge()], ids=["classifier", "regressor"])
+@pytest.mark.filterwarnings("ignore")
+def test_passes_the_checks_that_randomized_search_passes(estimator):
+    ours = hpo.SearchCV(estimator, {"tol": hpo.Float(1e-4, 1e-3)}, searcher="random", n_trials=2, cv=2,
+                        error_score="raise", random_state=0)  # fmt: skip
+    theirs = RandomizedSearchCV(estimator, {"tol": stats.uniform(1e-4, 1e-3)}, n_iter=2, cv=2,
+                                error_score="raise", random_state=0)  # fmt: skip
+
+    def failed(search):
+        return {r["check_name"] for r in check_estimator(search, on_fail=None, on_skip=None)
+                if r["status"] == "failed"}  # fmt: skip
+
+    assert failed(ours) <= failed(theirs)
+
+
+def test_routed_weights_reach_the_estimator():
+    weights = np.where(y == 0, 1.0, 1e-9)  # so that only the first class is worth learning
+    with sklearn.config_context(enable_metadata_routing=True):
+        tree = DecisionTreeClassifier(max_depth=1, random_state=0)
+        tree.set_fit_request(sample_weight=True).set_score_request(sample_weight=False)
+        found = hpo.SearchCV(tree, {"min_samples_leaf": [1, 2]}, searcher="grid", n_trials=2, cv=3,
+                             random_state=0).fit(X, y, sample_weight=weights)  # fmt: skip
+    weighted, plain = (
+        DecisionTreeClassifier(max_depth=1, random_state=0, **found.best_params_).fit(X, y, w)
+        for w in (weights, None)
+    )
+    assert np.array_equal(found.best_estimator_.tree_.value, weighted.tree_.value)
+    assert not np.array_equal(found.best_estimator_.tree_.value, plain.tree_.value)
