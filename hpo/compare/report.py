@@ -105,8 +105,15 @@ def _section(summary: TaskSummary, i: int) -> Section:
         if cell is not None
         for trial in cell["trials"]
     )
-    tables = [_final(summary), _paired(summary), _times(summary), _winners(summary, has_noise_free)]
-    return Section(summary.name, _panels(summary, f"task{i}"), [*tables[:2], *_tests(summary), *tables[2:]])
+    tables = [
+        _final(summary),
+        _paired(summary),
+        *_every_pair(summary),
+        *_tests(summary),
+        _times(summary),
+        _winners(summary, has_noise_free),
+    ]
+    return Section(summary.name, _panels(summary, f"task{i}"), tables)
 
 
 def _panels(summary: TaskSummary, slug: str) -> list[Panel]:
@@ -168,6 +175,20 @@ def _paired(summary: TaskSummary) -> Table:
     header = ["searcher", "mean difference [95% interval]", "in percent", "Wilcoxon p", "p after Holm",
               "probability of superiority", "pairs"]  # fmt: skip
     return Table(f"Compared with {summary.baseline}, paired by seed", header, rows)
+
+
+def _every_pair(summary: TaskSummary) -> list[Table]:
+    """Mean of row minus column, for whoever asks about a pair without the baseline."""
+    names = summary.order
+    if len(names) < 3:
+        return []
+    final = {name: summary.groups[name].final for name in names}
+    rows = [
+        [a, *("–" if a == b else with_interval(interval(final[a] - final[b]), "+.3g") for b in names)]
+        for a in names
+    ]
+    caption = f"Every pair: mean difference in {summary.metric} [95% interval], row minus column"
+    return [Table(caption, ["", *names], rows)]
 
 
 def _times(summary: TaskSummary) -> Table:

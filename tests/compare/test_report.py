@@ -80,6 +80,16 @@ def test_the_headline_tells_the_numbers_of_the_table(toy):
     assert pair.difference.mean == pytest.approx(by_hand.mean())
 
 
+def test_every_pair_is_told_apart_not_only_those_with_the_baseline(toy, tmp_path):
+    page = toy.report(tmp_path / "report.html").with_suffix(".md").read_text()
+    table = [line.split("|") for line in page[page.index("**Every pair") :].splitlines()[2:7]]
+    cells = [[cell.strip() for cell in row[1:-1]] for row in table]
+    column = cells[0].index("random")
+    found = runs(toy, "toy")
+    difference = (found["gp"].final - found["random"].final).mean()
+    assert {row[0]: row[column] for row in cells[2:]}["gp"] == f"{difference:+.3g}"
+
+
 def test_a_clear_winner_is_called_best(tmp_path):
     found = run(tmp_path, {"t": hpo.Task(truth, SPACE)}, repeats=8, searchers={"gp": Ideal(), "tpe": Near()})
     assert headline(summarise(found, "t"), 12).startswith("gp is best on t: its mean objective value is ")
