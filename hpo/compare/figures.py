@@ -27,9 +27,9 @@ def colours(searchers: Sequence[str]) -> dict[str, str]:
 def against_trials(groups: Mapping[str, Runs], metric: str) -> go.Figure:
     """Mean best-so-far after each trial, with the interval over seeds."""
     figure = go.Figure()
-    for i, (name, group) in enumerate(groups.items()):
+    for name, group in groups.items():
         numbers = np.arange(1, group.best.shape[1] + 1, dtype=float)
-        _curve(figure, name, i, numbers, _finished(group.best, group), colours(list(groups))[name])
+        _curve(figure, name, list(groups), numbers, _finished(group.best, group))
     return _scaled(styled(figure, "number of trials", f"best so far: {metric}"))
 
 
@@ -42,7 +42,7 @@ def against_time(groups: Mapping[str, Runs], metric: str) -> go.Figure:
     if not ends:
         return styled(figure, "time of training and searching (s)", f"best so far: {metric}")
     is_log = max(ends) > 30 * min(ends)
-    for i, (name, group) in enumerate(groups.items()):
+    for name, group in groups.items():
         own = group.total[~np.isnan(group.total).any(axis=1)]
         if not len(own):
             continue
@@ -50,7 +50,7 @@ def against_time(groups: Mapping[str, Runs], metric: str) -> go.Figure:
         end, start = float(np.max(own[:, -1])), max(min(starts), 1e-9)
         times = np.geomspace(start, end, 160) if is_log else np.linspace(0, end, 160)
         values = _finished(by_time(group, times), group)
-        _curve(figure, name, i, times, values, colours(list(groups))[name])
+        _curve(figure, name, list(groups), times, values)
     styled(figure, "time of training and searching (s)", f"best so far: {metric}")
     if is_log:
         figure.update_xaxes(type="log", exponentformat="power", dtick=1)
@@ -141,7 +141,10 @@ def _finished(values: Array, group: Runs) -> Array:
     return values[~np.isnan(group.final)]
 
 
-def _curve(figure: go.Figure, name: str, i: int, x: Array, values: Array, colour: str) -> None:
+def _curve(figure: go.Figure, name: str, searchers: Sequence[str], x: Array, values: Array) -> None:
+    colour = colours(searchers)[name]
+    known_first = [*KNOWN, *(s for s in searchers if s not in KNOWN)]
+    dash = DASHES[known_first.index(name) % len(DASHES)]
     mean, low, high = mean_interval(values)
     known = ~np.isnan(low)
     figure.add_scatter(
@@ -150,22 +153,34 @@ def _curve(figure: go.Figure, name: str, i: int, x: Array, values: Array, colour
     )  # fmt: skip
     figure.add_scatter(
         x=x, y=mean, mode="lines", name=literal(name), line={"color": colour, "width": 2.5,
-        "dash": DASHES[i % len(DASHES)]}, hovertemplate="%{y:.4g}<extra>" + literal(name) + "</extra>",
+        "dash": dash}, hovertemplate="%{y:.4g}<extra>" + literal(name) + "</extra>",
     )  # fmt: skip
 
 
 def _scaled(figure: go.Figure) -> go.Figure:
-    """A logarithmic value axis, marked 1, 2, 5, 10, ..., where the values span a decade or more."""
-    values = np.concatenate([np.asarray(t.y, dtype=float) for t in figure.data] or [np.empty(0)])
+    """Value axis for what happens after the first sixth; logarithmic where that spans a decade or more.
+
+    The first trials are often so much worse that drawing them in full would flatten all that follows.
+    """
+    drawn = [(np.asarray(t.x, dtype=float), np.asarray(t.y, dtype=float)) for t in figure.data]
+    reach = max((float(x.max()) for x, _ in drawn if x.size), default=0.0)
+    values = np.concatenate([y[x >= reach / 6] for x, y in drawn] or [np.empty(0)])
     values = values[np.isfinite(values)]
-    if values.size and values.min() > 0 and values.max() > 10 * values.min():
-        low, high = np.log10(values.min()), np.log10(values.max())
-        digits = (1, 2, 5) if high - low < 3 else (1,)
-        stride = max(1, math.ceil((high - low) / 8))
-        decades = range(math.floor(low), math.ceil(high) + 1, stride)
-        ticks = [digit * 10.0**decade for decade in decades for digit in digits]
-        figure.update_yaxes(type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
-    return figure
+    if not values.size or values.min() == values.max():
+        return figure
+    low, high = float(values.min()), float(values.max())
+    if not (low > 0 and high > 10 * low):
+        margin = 0.05 * (high - low)
+        return figure.update_yaxes(range=[low - margin, high + margin])
+    start, end = math.log10(low), math.log10(high)
+    digits = (1, 2, 5) if end - start < 3 else (1,)
+    stride = max(1, math.ceil((end - start) / 8))
+    decades = range(math.floor(start), math.ceil(end) + 1, stride)
+    ticks = [digit * 10.0**decade for decade in decades for digit in digits]
+    margin = 0.05 * (end - start)
+    return figure.update_yaxes(
+        type="log", range=[start - margin, end + margin], tickvals=ticks, ticktext=[f"{t:g}" for t in ticks]
+    )
 
 
 def _row_height(n: int) -> int:

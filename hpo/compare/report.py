@@ -123,7 +123,8 @@ def _panels(summary: TaskSummary, slug: str) -> list[Panel]:
     seeds = {name: summary.per_seed(name) for name in summary.pairs}
     title = f"difference from {literal(summary.baseline)}: {metric}"
     drawn = [
-        ("Best so far, by trials", f"Mean over seeds with its 95% interval; {better}.",
+        ("Best so far, by trials",
+         f"Mean over seeds with its 95% interval; {better}. The first trials may lie beyond the axis.",
          figures.against_trials(groups, metric)),
         ("Best so far, by time", "The same against the time spent training and searching.",
          figures.against_time(groups, metric)),
