@@ -37,6 +37,7 @@ class Ledger:
         self._numbers = np.arange(16)
         self._prefix = 0  # all rows before it are finished
         self._best: int | None = None
+        self._queued: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.trials)
@@ -51,6 +52,17 @@ class Ledger:
         """How many trials are finished."""
         return self._prefix + int(self._finished[self._prefix : len(self)].sum())
 
+    @property
+    def unfinished(self) -> list[int]:
+        """Numbers of the trials that are queued or running."""
+        tail = self._finished[self._prefix : len(self)]
+        return (self._prefix + np.flatnonzero(~tail)).tolist()
+
+    @property
+    def first_queued(self) -> int | None:
+        """Smallest number of a queued trial; None when there is none."""
+        return min(self._queued) if self._queued else None
+
     def append(self, trial: Trial) -> None:
         """Add the trial whose number is the next one."""
         n = len(self)
@@ -62,6 +74,24 @@ class Ledger:
         self._infos.append(trial.info)
         self._X[n] = self.space.encode([trial.params])[0]
         self._settle(trial)
+
+    def extend(self, trials: Sequence[Trial]) -> None:
+        """Add many trials at once, their columns in one go."""
+        start, end = len(self), len(self) + len(trials)
+        while len(self._y) < end:
+            self._grow()
+        self._X[start:end] = self.space.encode([trial.params for trial in trials])
+        self.trials.extend(trials)
+        self._infos.extend(trial.info for trial in trials)
+        for trial in trials:
+            self._settle(trial)
+
+    def merge(self, trial: Trial) -> None:
+        """Take over what another process made of a trial."""
+        if trial.number < len(self):
+            self.replace(trial)
+        else:
+            self.append(trial)
 
     def replace(self, trial: Trial) -> None:
         """Put the next state of an unfinished trial in its place."""
@@ -97,9 +127,13 @@ class Ledger:
         )
 
     def _settle(self, trial: Trial) -> None:
+        i = trial.number
+        if trial.state is TrialState.QUEUED:
+            self._queued.add(i)
+        else:
+            self._queued.discard(i)
         if not trial.state.is_finished:
             return
-        i = trial.number
         value = trial.value
         if trial.state is TrialState.PRUNED and trial.reports:
             value = trial.reports[max(trial.reports)]

@@ -1,27 +1,30 @@
-"""The loop that joins a space, a searcher and an objective."""
+"""The study: trials of one objective over one space, and the public way to run and read them."""
 
 from __future__ import annotations
 
 import dataclasses
-import signal
+import json
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from hpo.execution import LiveTrial, Objective, Outcome, checked_value, evaluate
+from hpo.definition import definition, searcher_of, space_of
+from hpo.execution import LiveTrial, Objective, Outcome, checked_value, make_runner
 from hpo.ledger import Ledger
+from hpo.loop import Limits, run, stopping_on_interrupt
 from hpo.progress import Progress
 from hpo.recommendation import recommend
-from hpo.searchers import Searcher, SearchSpaceExhausted, resolve
+from hpo.searchers import Searcher, resolve
 from hpo.searchers.base import generator
 from hpo.space import Space
-from hpo.trial import Params, Suggestion, Trial, TrialState
+from hpo.trial import Params, Trial, TrialState
 
 Callback = Callable[["Study", Trial], None]
+Storage = str | os.PathLike[str]
 
 
 def minimize(
@@ -48,7 +51,9 @@ def minimize(
     seed : int, optional
         Makes the run repeatable.
     **options
-        Passed to `Study.optimize`: ``timeout``, ``callbacks``, ``progress``.
+        ``storage``, ``name`` and ``window`` are those of `Study`; the others are passed to
+        `Study.optimize`: ``n_jobs``, ``timeout``, ``trial_timeout``, ``executor``, ``callbacks``,
+        ``progress`` and so on.
 
     Returns
     -------
@@ -70,6 +75,59 @@ def maximize(
     return _run(objective, space, "maximize", searcher, n_trials, seed, options)
 
 
+def load_study(
+    storage: Storage,
+    name: str | None = None,
+    *,
+    space: Space | Mapping[str, Any] | None = None,
+    searcher: str | Searcher | None = None,
+) -> Study:
+    """Open a stored study; `Study.optimize` then goes on as if it had never been interrupted.
+
+    Trials that were running in a process that is gone are queued again with their parameters.
+
+    Parameters
+    ----------
+    storage : str or path
+        As for `Study`.
+    name : str, optional
+        Needed where the storage holds several studies.
+    space : Space or mapping, optional
+        Needed where the space has constraints, which are code and not stored; must be the study's own.
+    searcher : str or Searcher, optional
+        Suggests from now on. Needed where the stored one cannot be rebuilt, such as an Optuna sampler.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    hpo.storage.StorageError
+        If there is no such study, or the storage is damaged, of a newer version, or something else.
+    ValueError
+        If `space` or `searcher` is needed or is not the study's own.
+    """
+    from hpo.storage import Store
+
+    store, found = Store.load(storage, name)
+    try:
+        kept = store.definition
+        study = Study(
+            space_of(kept, space),
+            direction=kept["direction"],
+            searcher=searcher_of(kept, searcher),
+            seed=kept["seed"],
+            window=kept["window"],
+            name=found,
+        )
+        study._attach(store)
+    except BaseException:
+        store.close()
+        raise
+    return study
+
+
 class Study:
     """A search: trials of one objective over one space.
 
@@ -81,13 +139,21 @@ class Study:
     searcher : str or Searcher
     seed : int, optional
         Suggestion k is drawn with ``SeedSequence(seed, spawn_key=(k,))``; None: a fresh seed.
-    window : int
-        Suggestion k sees the results of trials 0..k-window and the rest as pending.
+    window : int, optional
+        Suggestion k sees the results of trials 0..k-window and the rest as pending: so many trials can
+        run at a time, and the table of trials is the same for any number of workers up to it. None: as
+        many as the first `optimize` has workers.
+    storage : str or path, optional
+        Where trials are kept: a path (an SQLite file), a URL (``postgresql://...``), None (memory).
+    name : str
+        The study's own within the storage.
 
     Raises
     ------
     ValueError
         If a field is not usable; the message names it, its value and what is allowed.
+    hpo.storage.StorageError
+        If the storage is not usable, or holds a study of that name: `load_study` goes on with it.
     """
 
     def __init__(
@@ -97,7 +163,8 @@ class Study:
         direction: str = "minimize",
         searcher: str | Searcher = "gp",
         seed: int | None = None,
-        window: int = 1,
+        window: int | None = None,
+        storage: Storage | None = None,
         name: str = "study",
     ) -> None:
         if direction not in ("minimize", "maximize"):
@@ -106,8 +173,10 @@ class Study:
             isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0
         ):
             raise ValueError(f"seed={seed!r}: must be a whole number from 0 up, or None")
-        if isinstance(window, bool) or not isinstance(window, int) or window < 1:
-            raise ValueError(f"window={window!r}: must be a whole number from 1 up")
+        if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < 1):
+            raise ValueError(f"window={window!r}: must be a whole number from 1 up, or None")
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"name={name!r}: must be a string of at least one character")
         self.space = Space.of(space)
         self.direction = direction
         self.searcher = resolve(searcher)
@@ -115,7 +184,14 @@ class Study:
         self.window = window
         self.name = name
         self._ledger = Ledger(self.space, sign=1.0 if direction == "minimize" else -1.0)
-        self._stop = False
+        self._store: Any = None
+        self._lock = threading.RLock()
+        self._is_stopping = False
+        self._sees_all = False
+        if storage is not None:
+            from hpo.storage import Store
+
+            self._attach(Store.create(storage, name, self._definition()))
 
     # -- running -----------------------------------------------------------------------------
 
@@ -124,44 +200,85 @@ class Study:
         objective: Objective,
         n_trials: int | None = None,
         *,
+        n_jobs: int | None = None,
         timeout: float | None = None,
+        trial_timeout: float | None = None,
+        trial_memory_limit: int | None = None,
+        max_retries: int = 1,
+        executor: Any = None,
+        order: str = "deterministic",
         callbacks: Sequence[Callback] = (),
         progress: bool = True,
     ) -> Study:
         """Run trials until `n_trials` more are finished, `timeout` seconds passed, or nothing is left.
 
-        The first Ctrl-C finishes the running trial and returns; the second interrupts it.
+        The first Ctrl-C finishes the running trials and returns; the second ends them, and they are
+        queued again.
+
+        Parameters
+        ----------
+        objective : callable
+            ``objective(params) -> float`` or ``objective(params, trial) -> float``.
+        n_trials : int, optional
+            None: until something else ends it.
+        n_jobs : int, optional
+            Worker processes; -1: one a core. None or 1: in this process, one at a time. With an
+            `executor`: trials at a time, where it does not say how many workers it has.
+        timeout : float, optional
+            Seconds after which no further trial begins.
+        trial_timeout : float, optional
+            Seconds after which a trial is killed; it then runs in a worker process.
+        trial_memory_limit : int, optional
+            Bytes that a trial may take; it then runs in a worker process of its own.
+        max_retries : int
+            How often a trial is tried again whose worker died.
+        executor : concurrent.futures.Executor, optional
+            Where to run instead: threads, processes, MPI, Dask. It stays open.
+        order : {"deterministic", "async"}
+            ``"deterministic"``: see `window`. ``"async"``: a suggestion sees every result that is there,
+            and notes in its info under ``"unseen"`` which are not.
+        callbacks : sequence of callable
+            Called with the study and each finished trial.
+        progress : bool
+            Show a progress bar on a terminal.
+
+        Returns
+        -------
+        Study
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not usable, before any trial is spent.
         """
         if not callable(objective):
             raise ValueError(f"objective={objective!r}: must be callable")
-        if n_trials is not None and (
-            isinstance(n_trials, bool) or not isinstance(n_trials, int) or n_trials < 0
-        ):
-            raise ValueError(f"n_trials={n_trials!r}: must be a whole number from 0 up, or None")
-        if timeout is not None and not timeout >= 0:
-            raise ValueError(f"timeout={timeout!r}: must be seconds from 0 up, or None")
+        _check_budget(n_trials, timeout, max_retries)
+        if order not in ("deterministic", "async"):
+            raise ValueError(f"order={order!r}: must be 'deterministic' or 'async'")
+        runner = make_runner(
+            objective,
+            n_jobs=n_jobs,
+            executor=executor,
+            trial_timeout=trial_timeout,
+            trial_memory_limit=trial_memory_limit,
+        )
+        self._begin(runner.capacity, sees_all=order == "async")
         deadline = None if timeout is None else time.monotonic() + timeout
-        self._stop = False
-        done = 0
-        with Progress(progress, n_trials) as bar, self._stopping_on_interrupt():
-            while not self._stop and (n_trials is None or done < n_trials):
-                if deadline is not None and time.monotonic() >= deadline:
-                    break
-                try:
-                    trial = self.ask()
-                except SearchSpaceExhausted:
-                    break
-                outcome = evaluate(objective, LiveTrial(trial.number, trial.params))
-                finished = self._finish(trial.number, outcome)
-                done += 1
-                bar.update(done, self._ledger.best)
-                for callback in callbacks:
-                    callback(self, finished)
+
+        def report(done: int, finished: Trial) -> None:
+            bar.update(done, self._ledger.best)
+            for callback in callbacks:
+                callback(self, finished)
+
+        with Progress(progress, n_trials) as bar, stopping_on_interrupt(self.stop):
+            run(_Loop(self), runner, Limits(n_trials, deadline, max_retries), report)
         return self
 
     def stop(self) -> None:
-        """End `optimize` after the running trial; for callbacks and objectives."""
-        self._stop = True
+        """End `optimize` after the running trials; for callbacks and objectives."""
+        self._is_stopping = True
 
     # -- ask and tell -------------------------------------------------------------------------
 
@@ -173,24 +290,13 @@ class Study:
         SearchSpaceExhausted
             If the searcher has nothing left.
         """
-        for trial in self._ledger.trials[self._first_queued :]:
-            if trial.state is TrialState.QUEUED:
-                started = dataclasses.replace(trial, state=TrialState.RUNNING, started=time.time())
-                self._ledger.replace(started)
-                return started
-        self._first_queued = len(self._ledger)
-        k = len(self._ledger)
-        begin = time.perf_counter()
-        suggestion = self._suggest(k)
-        trial = Trial(
-            number=k,
-            params=suggestion.params,
-            info=suggestion.info,
-            started=time.time(),
-            search_seconds=time.perf_counter() - begin,
-        )
-        self._ledger.append(trial)
-        return trial
+        with self._lock:
+            if self._store is None:
+                trial = self._next(())
+            else:
+                trial = self._store.claim(len(self._ledger), self._ledger.unfinished, self._next)
+            self._ledger.merge(trial)
+            return trial
 
     def tell(
         self,
@@ -218,23 +324,26 @@ class Study:
             If the trial is unknown or already has a different result; the same one is a no-op.
         """
         number = trial if isinstance(trial, int) else trial.number
-        if not 0 <= number < len(self._ledger):
-            raise ValueError(f"trial={number}: this study has trials 0..{len(self._ledger) - 1}")
-        return self._finish(number, _told(value, state, reason, self._ledger.trials[number]))
+        with self._lock:
+            if not 0 <= number < len(self._ledger):
+                raise ValueError(f"trial={number}: this study has trials 0..{len(self._ledger) - 1}")
+            outcome = _told(value, state, reason, self._ledger.trials[number])
+            kept = self._record(number, outcome)
+        if (kept.state, kept.value) != (outcome.state, outcome.value):
+            raise ValueError(
+                f"trial={number}: already {kept.state} with value {kept.value}; "
+                f"told again as {outcome.state} with value {outcome.value}"
+            )
+        return kept
 
     def enqueue(self, params: Mapping[str, Any]) -> Trial:
         """Have `params` tried next, before any suggestion."""
-        trial = Trial(len(self._ledger), self.space.canonical(params), TrialState.QUEUED)
-        self._ledger.append(trial)
-        return trial
+        return self._add(Trial(0, self.space.canonical(params), TrialState.QUEUED, attempt=0))
 
     def add_trial(self, params: Mapping[str, Any], value: float | None, state: str | None = None) -> Trial:
         """Record a result from elsewhere."""
-        canonical = self.space.canonical(params)
-        trial = Trial(len(self._ledger), canonical, TrialState.RUNNING)
-        outcome = _told(value, state, None, trial)
-        self._ledger.append(trial)
-        return self._finish(trial.number, outcome)
+        trial = Trial(0, self.space.canonical(params))
+        return self._add(_finished(trial, _told(value, state, None, trial)))
 
     # -- results ---------------------------------------------------------------------------------
 
@@ -303,49 +412,126 @@ class Study:
 
     # -- inside -----------------------------------------------------------------------------------
 
-    _first_queued = 0
+    def _definition(self) -> dict[str, Any]:
+        return definition(self.space, self.searcher, self.direction, self.seed, self.window)
 
-    def _suggest(self, k: int) -> Suggestion:
-        history = self._ledger.history(k, self.window)
-        return self.searcher.suggest(self.space, history, generator(self.seed, k))
+    def _attach(self, store: Any) -> None:
+        """Keep trials in `store`, beginning with those that are there."""
+        store.space = self.space
+        self._ledger.extend(store.read())
+        for trial in store.catch_up(len(self._ledger), self._ledger.unfinished):
+            self._ledger.merge(trial)
+        self._store = store
 
-    def _finish(self, number: int, outcome: Outcome) -> Trial:
-        trial = self._ledger.trials[number]
-        if trial.state.is_finished:
-            if (trial.state, trial.value) == (outcome.state, outcome.value):
-                return trial
-            raise ValueError(
-                f"trial={number}: already {trial.state} with value {trial.value}; "
-                f"told again as {outcome.state} with value {outcome.value}"
+    def _begin(self, capacity: int, *, sees_all: bool) -> None:
+        """Settle what a run of `optimize` goes by."""
+        self._is_stopping = False
+        self._sees_all = sees_all
+        if self.window is None:
+            self.window = capacity
+            if self._store is not None:
+                self._store.redefine(self._definition())
+
+    def _next(self, changed: Sequence[Trial]) -> Trial:
+        """Trial to start, given what others changed: the first queued one, or a new suggestion."""
+        for trial in changed:
+            self._ledger.merge(trial)
+        queued = self._ledger.first_queued
+        if queued is not None:
+            trial = self._ledger.trials[queued]
+            return dataclasses.replace(
+                trial, state=TrialState.RUNNING, started=time.time(), attempt=trial.attempt + 1
             )
-        finished = dataclasses.replace(
-            trial,
-            state=outcome.state,
-            value=outcome.value,
-            reports=outcome.reports,
-            failure=outcome.failure,
-            reason=outcome.reason,
-            finished=time.time(),
-            seconds=outcome.seconds,
+        k = len(self._ledger)
+        begin = time.perf_counter()
+        history = self._ledger.history(k, None if self._sees_all else self.window or 1)
+        suggestion = self.searcher.suggest(self.space, history, generator(self.seed, k))
+        info = dict(suggestion.info)
+        if self._sees_all:
+            info["unseen"] = self._ledger.unfinished
+        return Trial(
+            number=k,
+            params=suggestion.params,
+            info=json.loads(json.dumps(info)) if info else {},  # as it will be after a restart
+            started=time.time(),
+            search_seconds=time.perf_counter() - begin,
         )
-        self._ledger.replace(finished)
-        return finished
 
-    @contextmanager
-    def _stopping_on_interrupt(self) -> Any:
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
+    def _add(self, trial: Trial) -> Trial:
+        """Give `trial` the next number and keep it."""
 
-        def first(signum: int, frame: Any) -> None:
-            self._stop = True
-            signal.signal(signal.SIGINT, previous)
+        def numbered(changed: Sequence[Trial]) -> Trial:
+            for other in changed:
+                self._ledger.merge(other)
+            return dataclasses.replace(trial, number=len(self._ledger))
 
-        previous = signal.signal(signal.SIGINT, first)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, previous)
+        with self._lock:
+            if self._store is None:
+                added = numbered(())
+            else:
+                added = self._store.add(len(self._ledger), self._ledger.unfinished, numbered)
+            self._ledger.append(added)
+            return added
+
+    def _record(self, number: int, outcome: Outcome) -> Trial:
+        """Finish a trial; returns what is kept, which is another result where one was there before."""
+        with self._lock:
+            trial = self._ledger.trials[number]
+            if trial.state.is_finished:
+                return trial
+            kept = _finished(trial, outcome)
+            if self._store is not None:
+                kept = self._store.finish(kept)
+            self._ledger.replace(kept)
+            return kept
+
+    def _requeue(self, number: int) -> None:
+        """Have a running trial tried again with its parameters."""
+        with self._lock:
+            trial = self._ledger.trials[number]
+            queued = dataclasses.replace(trial, state=TrialState.QUEUED, started=None)
+            if self._store is not None:
+                self._store.requeue(trial)
+            self._ledger.replace(queued)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy in another process is one in memory: only one process at a time writes as this study."""
+        return {**vars(self), "_lock": None, "_store": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.RLock()
+
+
+class _Loop:
+    """The side of a study that its loop sees."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._study._is_stopping
+
+    def may_ask(self, running: set[int]) -> bool:
+        """In deterministic order suggestion k waits for the trials up to k - window that run here."""
+        ledger = self._study._ledger
+        if self._study._sees_all or ledger.first_queued is not None or not running:
+            return True
+        return len(ledger) - min(running) < (self._study.window or 1)
+
+    def ask(self) -> Trial:
+        return self._study.ask()
+
+    def live(self, trial: Trial) -> LiveTrial:
+        sequence = np.random.SeedSequence(self._study.seed, spawn_key=(trial.number, 1))
+        return LiveTrial(trial.number, trial.params, int(sequence.generate_state(1)[0]))
+
+    def finish(self, number: int, outcome: Outcome) -> Trial:
+        return self._study._record(number, outcome)
+
+    def requeue(self, number: int) -> None:
+        self._study._requeue(number)
 
 
 def _run(
@@ -357,8 +543,34 @@ def _run(
     seed: int | None,
     options: Mapping[str, Any],
 ) -> Study:
-    study = Study(space, direction=direction, searcher=resolve(searcher, n_trials), seed=seed)
-    return study.optimize(objective, n_trials, **options)
+    own = {name: options[name] for name in ("storage", "name", "window") if name in options}
+    rest = {name: value for name, value in options.items() if name not in own}
+    study = Study(space, direction=direction, searcher=resolve(searcher, n_trials), seed=seed, **own)
+    return study.optimize(objective, n_trials, **rest)
+
+
+def _check_budget(n_trials: Any, timeout: Any, max_retries: Any) -> None:
+    for name, value in (("n_trials", n_trials), ("max_retries", max_retries)):
+        if name == "n_trials" and value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            or_none = ", or None" if name == "n_trials" else ""
+            raise ValueError(f"{name}={value!r}: must be a whole number from 0 up{or_none}")
+    if timeout is not None and not timeout >= 0:
+        raise ValueError(f"timeout={timeout!r}: must be seconds from 0 up, or None")
+
+
+def _finished(trial: Trial, outcome: Outcome) -> Trial:
+    return dataclasses.replace(
+        trial,
+        state=outcome.state,
+        value=outcome.value,
+        reports=outcome.reports,
+        failure=outcome.failure,
+        reason=outcome.reason,
+        finished=time.time(),
+        seconds=outcome.seconds,
+    )
 
 
 def _told(value: Any, state: str | TrialState | None, reason: str | None, trial: Trial) -> Outcome:

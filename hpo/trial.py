@@ -76,6 +76,8 @@ class Trial:
         How long the objective ran.
     search_seconds : float
         How long the searcher thought about the suggestion.
+    attempt : int
+        How often it was started; more than once after a crash.
     """
 
     number: int
@@ -90,6 +92,7 @@ class Trial:
     finished: float | None = None
     seconds: float | None = None
     search_seconds: float = 0.0
+    attempt: int = 1
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where objectives run, and what comes back: an outcome, whatever the objective did."""
+"""One evaluation of an objective: what it is given, and what comes back, whatever it did."""
 
 from __future__ import annotations
 
@@ -51,15 +51,22 @@ class LiveTrial:
     ----------
     number : int
     params : dict
+    seed : int
+        For the objective's own randomness: the same whenever the trial is evaluated again.
     reports : dict of int to float
         Intermediate values by step.
     """
 
     def __init__(
-        self, number: int, params: Params, prune: Callable[[Mapping[int, float]], bool] | None = None
+        self,
+        number: int,
+        params: Params,
+        seed: int = 0,
+        prune: Callable[[Mapping[int, float]], bool] | None = None,
     ) -> None:
         self.number = number
         self.params = dict(params)
+        self.seed = seed
         self.reports: dict[int, float] = {}
         self._prune = prune
 
@@ -96,7 +103,7 @@ def checked_value(value: Any) -> float:
         x = math.inf
     if not math.isfinite(x):
         raise ValueError(f"value={x!r}: must be a finite real number")
-    return x
+    return x + 0.0  # -0.0 becomes 0.0, which databases keep as it is
 
 
 def takes_trial(objective: Objective) -> bool:

@@ -1,0 +1,84 @@
+"""Any executor: a thread pool, a process pool, loky, MPI, Dask."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from hpo.execution.outcome import LiveTrial, Objective, Outcome, evaluate
+from hpo.execution.payload import ObjectiveError, dump, evaluate_payload
+from hpo.trial import TrialState
+
+
+class ExecutorRunner:
+    """Trials on an executor that the caller made and closes.
+
+    Parameters
+    ----------
+    objective : callable
+    executor : concurrent.futures.Executor
+        Or anything with its ``submit``, whose futures have ``add_done_callback``.
+    capacity : int or None
+        Trials at a time; None: as many as the executor says it has workers, else 1.
+    """
+
+    def __init__(self, objective: Objective, executor: Any, capacity: int | None) -> None:
+        if not callable(getattr(executor, "submit", None)):
+            raise ValueError(f"executor={executor!r}: must have submit(), as concurrent.futures.Executor has")
+        self.capacity = capacity or _workers_of(executor)
+        self._submit: Callable[[LiveTrial], Future[Outcome]]
+        if isinstance(executor, ThreadPoolExecutor):
+            self._submit = lambda live: executor.submit(evaluate, objective, live)
+        else:
+            payload = dump(objective)
+            self._submit = lambda live: executor.submit(
+                evaluate_payload, payload, live.number, live.params, live.seed
+            )
+        self._running: dict[Future[Outcome], tuple[int, float]] = {}
+
+    def submit(self, live: LiveTrial) -> None:
+        """Hand the trial to the executor.
+
+        Raises
+        ------
+        RuntimeError
+            If the executor is broken or shut down.
+        """
+        self._running[self._submit(live)] = (live.number, time.monotonic())
+
+    def wait(self, timeout: float | None) -> Sequence[tuple[int, Outcome]]:
+        """Outcomes of the trials that ended."""
+        done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
+        outcomes = []
+        for future in done:
+            number, begin = self._running.pop(future)
+            try:
+                outcome = future.result()
+            except ObjectiveError:
+                raise
+            except (KeyboardInterrupt, BrokenExecutor):
+                raise
+            except BaseException as error:  # the evaluation itself never raises: its worker was lost
+                reason = f"{type(error).__name__}: {error}"
+                seconds = time.monotonic() - begin
+                outcome = Outcome(TrialState.FAILED, None, "lost", reason, seconds=seconds)
+            outcomes.append((number, outcome))
+        return sorted(outcomes, key=lambda pair: pair[0])
+
+    def close(self, *, kill: bool) -> None:
+        """The executor is the caller's; only what has not begun is withdrawn."""
+        for future in self._running:
+            future.cancel()
+
+
+def _workers_of(executor: Any) -> int:
+    """Workers that an executor says it has."""
+    found = getattr(executor, "_max_workers", None)
+    if isinstance(found, int):
+        return max(1, found)
+    client = getattr(executor, "_client", None)  # Dask's ClientExecutor
+    if client is not None:
+        return max(1, int(sum(client.nthreads().values())))
+    return 1

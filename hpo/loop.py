@@ -1,0 +1,119 @@
+"""The loop of a study: ask, run, tell, until the budget, the time or the space is used up."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from hpo.execution import LiveTrial, Outcome, Runner
+from hpo.searchers.base import SearchSpaceExhausted
+from hpo.trial import Trial
+
+POLL_SECONDS = 0.25  # how often a stop or the deadline is looked at while workers are busy
+RETRIED = ("crash", "lost")  # failures of the place, which may not happen again
+
+
+class Askable(Protocol):
+    """What the loop needs of a study."""
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether no further trial shall begin."""
+
+    def may_ask(self, running: set[int]) -> bool:
+        """Whether the next trial may begin while these are running."""
+
+    def ask(self) -> Trial:
+        """Next trial."""
+
+    def live(self, trial: Trial) -> LiveTrial:
+        """What the objective is given."""
+
+    def finish(self, number: int, outcome: Outcome) -> Trial:
+        """Record an outcome."""
+
+    def requeue(self, number: int) -> None:
+        """Try it again later."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to end: `n_trials` more, `deadline` on the monotonic clock; `max_retries` of one trial."""
+
+    n_trials: int | None
+    deadline: float | None
+    max_retries: int
+
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+
+def run(study: Askable, runner: Runner, limits: Limits, on_finish: Callable[[int, Trial], None]) -> None:
+    """Run trials; `on_finish` is told how many are done, and the last one.
+
+    What is running when an exception ends the loop is queued again.
+    """
+    running: set[int] = set()
+    attempts: dict[int, int] = {}
+    done, is_exhausted, is_clean = 0, False, False
+    try:
+        while True:
+            while not is_exhausted and _may_start(study, runner, limits, done, running):
+                try:
+                    trial = study.ask()
+                except SearchSpaceExhausted:
+                    is_exhausted = True
+                    break
+                running.add(trial.number)
+                attempts[trial.number] = attempts.get(trial.number, 0) + 1
+                runner.submit(study.live(trial))
+            if not running:
+                break
+            for number, outcome in runner.wait(POLL_SECONDS):
+                if outcome.failure in RETRIED and attempts[number] <= limits.max_retries:
+                    study.requeue(number)
+                    running.discard(number)
+                    continue
+                finished = study.finish(number, outcome)
+                running.discard(number)
+                done += 1
+                on_finish(done, finished)
+        is_clean = True
+    finally:
+        runner.close(kill=not is_clean)
+        for number in sorted(running):
+            study.requeue(number)
+
+
+def _may_start(study: Askable, runner: Runner, limits: Limits, done: int, running: set[int]) -> bool:
+    return (
+        len(running) < runner.capacity
+        and (limits.n_trials is None or done + len(running) < limits.n_trials)
+        and not study.is_stopping
+        and not limits.is_over()
+        and study.may_ask(running)
+    )
+
+
+@contextmanager
+def stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C calls `stop`, the second is the usual KeyboardInterrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def first(signum: int, frame: object) -> None:
+        stop()
+        signal.signal(signal.SIGINT, previous)
+
+    previous = signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,75 @@
+"""A space as plain JSON and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hpo.space.parameters import Categorical, Float, Int, Ordinal, Parameter, SpaceError
+from hpo.space.space import Space
+
+KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Float, Int, Ordinal, Categorical)}
+FIELDS = {
+    "Float": ("low", "high", "log", "step"),
+    "Int": ("low", "high", "log", "step"),
+    "Ordinal": ("choices",),
+    "Categorical": ("choices",),
+}
+
+
+def to_json(space: Space) -> dict[str, Any]:
+    """Plain JSON that says all there is to say of a space, but for the code of its constraints.
+
+    Equal for equal spaces, so that it tells whether two are the same. Constraints are named, and choices
+    that JSON does not have are given by their repr; neither can be rebuilt.
+    """
+    return {
+        "parameters": [[name, _described(parameter)] for name, parameter in space.parameters.items()],
+        "constraints": [getattr(c, "__qualname__", type(c).__name__) for c in space.constraints],
+    }
+
+
+def from_json(stored: dict[str, Any]) -> Space:
+    """Rebuild a space.
+
+    Raises
+    ------
+    SpaceError
+        If it has constraints, or choices that JSON does not have.
+    """
+    if stored["constraints"]:
+        names = ", ".join(stored["constraints"])
+        raise SpaceError(
+            f"space: its constraints ({names}) are code, which is not stored; give the space again"
+        )
+    return Space({name: _rebuilt(name, parameter) for name, parameter in stored["parameters"]})
+
+
+def _described(parameter: Parameter) -> dict[str, Any]:
+    kind = type(parameter).__name__
+    fields = {field: _plain(getattr(parameter, field)) for field in FIELDS[kind]}
+    conditions = parameter.when or {}
+    when = {parent: [_plain(v) for v in values] for parent, values in conditions.items()}
+    return {"kind": kind, **fields, "when": when or None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return {"tuple": [_plain(v) for v in value]}
+    return value if value is None or isinstance(value, str | bool | int | float) else {"repr": repr(value)}
+
+
+def _rebuilt(name: str, stored: dict[str, Any]) -> Parameter:
+    fields = {field: _value(name, stored[field]) for field in FIELDS[stored["kind"]]}
+    when = stored["when"] and {
+        parent: [_value(name, v) for v in values] for parent, values in stored["when"].items()
+    }
+    parameter: Parameter = KINDS[stored["kind"]](**fields, when=when)
+    return parameter
+
+
+def _value(name: str, stored: Any) -> Any:
+    if not isinstance(stored, dict):
+        return stored
+    if "tuple" in stored:
+        return tuple(_value(name, v) for v in stored["tuple"])
+    raise SpaceError(f"parameter {name!r}: the choice {stored['repr']} is not stored; give the space again")

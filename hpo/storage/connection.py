@@ -1,0 +1,265 @@
+"""Opening a database, and the promises made while doing so: nothing is reset, nothing newer is touched."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import StaticPool
+
+from hpo.storage.schema import APPLICATION_ID, VERSION
+
+BUSY_SECONDS = 30  # how long to wait for another process's transaction
+SQLITE_MAGIC = b"SQLite format 3\x00"
+
+
+class StorageError(Exception):
+    """A storage cannot be used as asked; the message says what is wrong and what to do."""
+
+
+def connect(storage: str | os.PathLike[str], *, create: bool) -> Engine:
+    """Engine on a storage whose schema is this version's.
+
+    Parameters
+    ----------
+    storage : str or path
+        A path: an SQLite file. A URL (``postgresql://...``, ``sqlite:///...``): that database.
+    create : bool
+        Make it where there is none.
+
+    Raises
+    ------
+    StorageError
+        If it does not exist (without `create`), is damaged, is something else or of a newer version.
+    """
+    path = sqlite_path(storage)
+    if path is None:
+        return _server(str(storage), create)
+    if not path.exists():
+        if not create:
+            raise StorageError(f"storage={str(path)!r}: there is no such file")
+        _create(path)
+    return _file(path)
+
+
+def sqlite_path(storage: str | os.PathLike[str]) -> Path | None:
+    """Path of an SQLite storage; None where it is another database."""
+    if isinstance(storage, os.PathLike):
+        return Path(storage)
+    if not isinstance(storage, str) or not storage:
+        raise ValueError(f"storage={storage!r}: must be a path, a database URL or None")
+    if "://" not in storage:
+        return Path(storage)
+    if not storage.startswith("sqlite:"):
+        return None
+    database = make_url(storage).database
+    if not database or database == ":memory:":
+        raise ValueError(f"storage={storage!r}: names no file; storage=None keeps a study in memory")
+    return Path(database)
+
+
+def _file(path: Path) -> Engine:
+    """Engine on an SQLite file that is there."""
+    if path.is_dir():
+        raise StorageError(f"storage={str(path)!r}: is a folder, not a file")
+    try:
+        with path.open("rb") as file:
+            head = file.read(72)
+    except OSError as error:
+        raise StorageError(f"storage={str(path)!r}: cannot be read ({error})") from error
+    if not head:
+        raise StorageError(
+            f"storage={str(path)!r}: is empty; it was cut off, or is no study. It is left as it is; "
+            "choose another path, or delete it to begin anew"
+        )
+    if head[:16] != SQLITE_MAGIC:
+        raise damaged(path, "its first bytes are not those of an SQLite file")
+    engine = _sqlite_engine(path)
+    try:
+        with engine.begin() as connection:
+            found = connection.exec_driver_sql("PRAGMA application_id").scalar()
+            if found != APPLICATION_ID:
+                raise StorageError(f"storage={str(path)!r}: is an SQLite file, but not one of hpo's")
+            report = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+            if report != "ok":
+                raise damaged(path, str(report).replace("\n", " "))
+            _check_version(connection, str(path))
+    except DBAPIError as error:
+        engine.dispose()
+        raise explained(error, str(path)) from error
+    except UnicodeDecodeError as error:  # SQLite's own message, quoting a damaged schema
+        engine.dispose()
+        raise damaged(path, "its schema cannot be read") from error
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _create(path: Path) -> None:
+    """Make the file beside its place and link it in whole: no other process sees half of it."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise StorageError(f"storage={str(path)!r}: the folder {str(folder)!r} does not exist")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)
+        os.close(handle)
+    except OSError as error:
+        raise StorageError(f"storage={str(path)!r}: cannot be created ({error})") from error
+    temporary = Path(name)
+    try:
+        engine = _sqlite_engine(temporary)
+        try:
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+                _upgrade(connection)
+        finally:
+            engine.dispose()
+        os.chmod(temporary, 0o666 & ~_umask())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass  # another process was quicker, and its file is as good
+        except OSError:  # a file system without links
+            os.replace(temporary, path)
+        _sync_folder(folder)
+    except DBAPIError as error:
+        raise explained(error, str(path)) from error
+    except OSError as error:
+        raise StorageError(f"storage={str(path)!r}: cannot be created ({error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sqlite_engine(path: Path) -> Engine:
+    # One connection, which the store guards with a lock: SQLite has one writer anyway.
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        ),
+        poolclass=StaticPool,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: Any) -> None:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        mode = "WAL" if _wal_is_safe(sqlite3.sqlite_version_info) else "TRUNCATE"
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # The write lock at once: a transaction that reads first and writes later can fail half-way.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite has the fix of the bug that could lose data when a WAL is reset.
+
+    Fixed in 3.51.3 and in the branches 3.50.7 and 3.44.6 (sqlite.org/wal.html, "the WAL-reset bug").
+    """
+    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+
+
+def _server(url: str, create: bool) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "postgresql":
+            raise ValueError(
+                f"storage={parsed.render_as_string()!r}: must be a path, sqlite:/// or postgresql://"
+            )
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        engine = create_engine(parsed, pool_pre_ping=True, pool_size=2, isolation_level="READ COMMITTED")
+    except ArgumentError as error:
+        raise ValueError(f"storage={url!r}: is no database URL ({error})") from None
+    except (ImportError, NoSuchModuleError) as error:
+        raise StorageError(f"PostgreSQL needs psycopg: pip install hpo[postgresql] ({error})") from error
+    shown = parsed.render_as_string(hide_password=True)
+    try:
+        with engine.begin() as connection:
+            # Several hosts may come at once: one of them makes the tables.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": APPLICATION_ID})
+            if not inspect(connection).has_table("alembic_version"):
+                if not create:
+                    raise StorageError(f"storage={shown!r}: holds no studies yet")
+                _upgrade(connection)
+            _check_version(connection, shown)
+    except DBAPIError as error:
+        engine.dispose()
+        raise StorageError(f"storage={shown!r}: {_first_line(error)}") from error
+    return engine
+
+
+def _check_version(connection: Connection, shown: str) -> None:
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if found == VERSION:
+        return
+    if found is None or str(found) > VERSION:
+        raise StorageError(
+            f"storage={shown!r}: its schema is version {found}, this hpo knows up to {VERSION}; "
+            "it is left as it is. Install a newer hpo"
+        )
+    _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "hpo:storage/migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, VERSION)
+
+
+def damaged(path: str | os.PathLike[str], what: str) -> StorageError:
+    """The error for a damaged file."""
+    return StorageError(
+        f"storage={str(path)!r}: is damaged ({what}). It is left as it is; restore a copy of it"
+    )
+
+
+def explained(error: DBAPIError, shown: str) -> StorageError:
+    """A database's error in words that help."""
+    message = _first_line(error)
+    if "malformed" in message or "not a database" in message:
+        return damaged(shown, message)
+    if "disk is full" in message or "disk I/O error" in message or "readonly" in message:
+        return StorageError(
+            f"storage={shown!r}: could not be written ({message}). What was recorded before is safe; "
+            "make room and go on with hpo.load_study"
+        )
+    if "locked" in message:
+        return StorageError(f"storage={shown!r}: another process held it for over {BUSY_SECONDS} s")
+    return StorageError(f"storage={shown!r}: {message}")
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig or error).strip().split("\n")[0]
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name in a folder durable."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,96 @@
+"""Records to rows and back; every row carries a checksum, so that a flipped bit is found."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hpo.space import Space
+from hpo.trial import Params, Trial, TrialState
+
+# Columns of a trial's record, in the order of the checksum.
+RECORD = (
+    "number", "state", "attempt", "params", "info", "value", "reports", "failure", "reason",
+    "started", "finished", "seconds", "search_seconds",
+)  # fmt: skip
+
+
+class DamagedError(Exception):
+    """A row is not what was written."""
+
+
+def to_row(trial: Trial, space: Space) -> dict[str, Any]:
+    """Row of a trial, with its checksum."""
+    row = {
+        "number": trial.number,
+        "state": str(trial.state),
+        "attempt": trial.attempt,
+        "params": dumped({n: _stored(space, n, v) for n, v in trial.params.items()}),
+        "info": dumped(dict(trial.info)),
+        "value": trial.value,
+        "reports": dumped({str(step): value for step, value in trial.reports.items()}),
+        "failure": trial.failure,
+        "reason": None if trial.reason is None else dumped(trial.reason),
+        "started": trial.started,
+        "finished": trial.finished,
+        "seconds": trial.seconds,
+        "search_seconds": trial.search_seconds,
+    }
+    return {**row, "checksum": checksum(list(row.values()))}
+
+
+def reader(space: Space) -> Callable[[Sequence[Any]], Trial]:
+    """Function from a row (the columns of `RECORD`, then the checksum) to its trial.
+
+    Raises
+    ------
+    DamagedError
+        If the row's checksum is not that of its content.
+    """
+    choices = {n: p.value for n, p in space.parameters.items() if p.n_cells and hasattr(p, "choices")}
+    states = {str(state): state for state in TrialState}
+    loads = json.loads
+
+    def read(row: Sequence[Any]) -> Trial:
+        *record, found = row
+        if checksum(record) != found:
+            raise DamagedError(f"trial {record[0]}: the row is not what was written")
+        (number, state, attempt, params, info, value, reports, failure, reason,
+         started, finished, seconds, search_seconds) = record  # fmt: skip
+        parsed: Params = loads(params)
+        for name in choices.keys() & parsed.keys():
+            if isinstance(parsed[name], dict):
+                parsed[name] = choices[name](parsed[name]["choice"])
+        return Trial(
+            number, parsed, states[state], value,
+            {} if info == "{}" else loads(info),
+            {} if reports == "{}" else {int(step): v for step, v in loads(reports).items()},
+            failure, None if reason is None else loads(reason), started, finished, seconds,
+            search_seconds, attempt,
+        )  # fmt: skip
+
+    return read
+
+
+def dumped(value: Any) -> str:
+    """JSON in ASCII; floats come back bit for bit."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def checksum(values: Sequence[Any]) -> int:
+    """CRC-32 of the values' repr, which for a float is exact."""
+    return zlib.crc32(repr(values).encode("ascii", "backslashreplace"))
+
+
+def _stored(space: Space, name: str, value: Any) -> Any:
+    """The value, or the number of the choice where JSON has no such value."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    return {"choice": int(space.parameters[name].number(value))}
+
+
+def described(record: Mapping[str, Any]) -> str:
+    """A record in one line, for the log of events."""
+    return dumped({"state": record["state"], "value": record["value"], "failure": record["failure"]})

@@ -1,0 +1,118 @@
+"""A stored study goes on where it was, and nothing recorded is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import hpo
+from hpo.storage import StorageError
+
+SPACE = hpo.Space({"x": hpo.Float(0, 1), "n": hpo.Int(1, 5), "k": hpo.Categorical(["a", ("b", 1)])})
+
+
+def loss(params):
+    return (params["x"] - 0.3) ** 2 + params["n"]
+
+
+def table(study):
+    return [(t.number, t.params, str(t.state), t.value) for t in study.trials]
+
+
+@pytest.mark.parametrize("searcher", ["grid", "random", "gp", "tpe"])
+def test_a_resumed_study_is_the_uninterrupted_one(tmp_path, searcher):
+    whole = hpo.minimize(loss, SPACE, searcher=searcher, n_trials=14, seed=3, progress=False)
+    file = tmp_path / "runs.db"
+    hpo.minimize(loss, SPACE, searcher=searcher, n_trials=6, seed=3, storage=file, progress=False)
+    resumed = hpo.load_study(file, "study").optimize(loss, n_trials=8, progress=False)
+    assert table(resumed) == table(whole)
+    assert table(hpo.load_study(file)) == table(whole)
+
+
+def test_a_killed_run_loses_nothing_and_goes_on(tmp_path):
+    script = textwrap.dedent("""
+        import os, sys, hpo
+        from tests.test_storage import SPACE, loss
+        def objective(params, trial):
+            if trial.number == 5:
+                os.kill(os.getpid(), 9)
+            return loss(params)
+        hpo.minimize(objective, SPACE, searcher="random", n_trials=9, seed=1, storage=sys.argv[1])
+    """)
+    file = tmp_path / "runs.db"
+    root = Path(__file__).parents[1]
+    died = subprocess.run([sys.executable, "-c", script, str(file)], cwd=root, check=False)
+    assert died.returncode == -signal.SIGKILL
+    study = hpo.load_study(file)
+    assert [str(t.state) for t in study.trials] == ["complete"] * 5 + ["queued"]
+    study.optimize(loss, n_trials=4, progress=False)
+    assert table(study) == table(
+        hpo.minimize(loss, SPACE, searcher="random", n_trials=9, seed=1, progress=False)
+    )
+    assert study.trials[5].attempt == 2
+
+
+def test_names_are_kept_literally_and_not_twice(tmp_path):
+    file = tmp_path / "runs.db"
+    for name in ("'; DROP TABLE trials;--", "<b>\0\U0001f600", "../x"):
+        hpo.Study(SPACE, storage=file, name=name)
+        assert hpo.load_study(file, name).name == name
+    with pytest.raises(StorageError, match="load_study"):
+        hpo.Study(SPACE, storage=file, name="../x")
+    with pytest.raises(StorageError, match="name='none'"):
+        hpo.load_study(file, "none")
+
+
+def test_damage_is_detected_and_the_file_left_as_it_is(tmp_path):
+    file = tmp_path / "runs.db"
+    study = hpo.minimize(loss, SPACE, searcher="random", n_trials=40, seed=1, storage=file, progress=False)
+    expected = table(study)
+    del study
+    whole = file.read_bytes()
+    for i, cut in enumerate([0, 10, 100, 5000, len(whole) - 4096]):
+        copy = tmp_path / f"cut{i}.db"
+        copy.write_bytes(whole[:cut])
+        with pytest.raises(StorageError, match=r"damaged|empty"):
+            hpo.load_study(copy)
+        assert copy.read_bytes() == whole[:cut]
+    for i in range(60):
+        copy = tmp_path / f"flip{i}.db"
+        place = (i * 7919) % len(whole)
+        flipped = bytearray(whole)
+        flipped[place] ^= 0xFF
+        copy.write_bytes(flipped)
+        try:
+            found = table(hpo.load_study(copy))
+        except StorageError:
+            continue
+        assert found == expected
+
+
+def test_constraints_are_given_again(tmp_path):
+    file = tmp_path / "runs.db"
+    space = hpo.Space(SPACE.parameters, constraints=[lambda p: p["n"] > 1])
+    hpo.minimize(loss, space, searcher="random", n_trials=3, seed=0, storage=file, progress=False)
+    with pytest.raises(ValueError, match="give the space again"):
+        hpo.load_study(file)
+    with pytest.raises(ValueError, match="space="):
+        hpo.load_study(file, space=SPACE)
+    assert len(hpo.load_study(file, space=space).trials) == 3
+
+
+def test_two_processes_share_a_file(tmp_path):
+    file = tmp_path / "runs.db"
+    hpo.Study(SPACE, searcher="random", storage=file, seed=0)
+    script = "import sys, hpo; from tests.test_storage import loss;" \
+             "hpo.load_study(sys.argv[1]).optimize(loss, n_trials=20, progress=False)"  # fmt: skip
+    root = Path(__file__).parents[1]
+    runs = [
+        subprocess.Popen([sys.executable, "-c", script, str(file)], cwd=root, env=os.environ) for _ in "ab"
+    ]
+    assert [run.wait(timeout=60) for run in runs] == [0, 0]
+    trials = hpo.load_study(file).trials
+    assert [t.number for t in trials] == list(range(40))
+    assert all(t.state == "complete" and t.value == loss(t.params) for t in trials)
