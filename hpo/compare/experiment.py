@@ -79,7 +79,9 @@ def compare(
         raise ValueError(f"tasks={tasks!r}: must be a mapping of at least one name to an hpo.Task")
     initial = min(10, n_trials // 3) if n_initial is None else min(n_initial, n_trials)
     labelled = _labelled(searchers, n_trials)
-    cells = list(_cells(tasks, labelled, n_trials, range(seed, seed + repeats), initial, Path(out)))
+    # Absolute, as worker processes are kept between calls and may have begun in another folder.
+    folder = Path(out).absolute()
+    cells = list(_cells(tasks, labelled, n_trials, range(seed, seed + repeats), initial, folder))
     waiting = [cell for cell in cells if not _is_finished(cell)]
     plan = {
         "tasks": {name: {"metric": task.metric, "unit": task.unit} for name, task in tasks.items()},
@@ -88,11 +90,11 @@ def compare(
         "seeds": list(range(seed, seed + repeats)),
         "n_trials": n_trials,
         "n_initial": initial,
-        "cells": [str(cell.path.relative_to(out)) for cell in cells],
+        "cells": [str(cell.path.relative_to(folder)) for cell in cells],
     }
-    write_json(Path(out) / "comparison.json", plan)
+    write_json(folder / "comparison.json", plan)
     _run(waiting, len(cells), tasks, labelled, n_jobs, progress)
-    return Comparison.load(out)
+    return Comparison.load(folder)
 
 
 def _cells(

@@ -52,6 +52,14 @@ def test_workers_and_this_process_find_the_same(tmp_path):
     assert alone[columns].equals(workers[columns])
 
 
+def test_a_relative_folder_is_that_of_the_caller(tmp_path, monkeypatch):
+    for name in ("first", "second"):  # the second time with workers that began in the first folder
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert len(run("results", n_jobs=2).cells) == 4
+        assert len(stamps(tmp_path / name / "results")) == 4
+
+
 def test_finished_cells_are_not_run_again_and_more_can_be_added(tmp_path):
     run(tmp_path)
     before = stamps(tmp_path)
