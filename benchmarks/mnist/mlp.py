@@ -17,7 +17,7 @@ class MLP(NetworkClassifier):
     learning_rate : float
     epochs : int
     batch_size : int
-        Rows a step; all of them if there are fewer.
+        Rows a step; all of them if there are fewer. What does not fill a batch sits that epoch out.
     optimizer : {"sgd", "adam"}
     momentum : float in [0, 1)
         For "sgd".

@@ -80,7 +80,8 @@ def train_epochs(
     """Train epoch by epoch; yields the mean training loss of each.
 
     Only the row numbers are shuffled; each batch is gathered into one buffer. `rows` limits training
-    to these rows of X (n, ...), of which `codes` (n,) are the classes 0..k-1.
+    to these rows of X (n, ...), of which `codes` (n,) are the classes 0..k-1. Rows that do not fill a
+    batch sit an epoch out: a step of the full rate on a handful of rows can undo an epoch's work.
 
     Raises
     ------
@@ -93,17 +94,16 @@ def train_epochs(
     one_hot = np.eye(n_classes, dtype=X.dtype)
     x_buffer = np.empty((batch_size, *X.shape[1:]), X.dtype)
     target_buffer = np.empty((batch_size, n_classes), X.dtype)
-    n_batches = -(-len(rows) // batch_size)
+    n_batches = len(rows) // batch_size
     for epoch in range(epochs):
         rng.shuffle(rows)
         total = 0.0
         for batch in range(n_batches):
             chosen = rows[batch * batch_size : (batch + 1) * batch_size]
-            x, target = x_buffer[: len(chosen)], target_buffer[: len(chosen)]
             # mode="clip" lets take write into `out` directly; the rows are in range
-            X.take(chosen, axis=0, out=x, mode="clip")
-            one_hot.take(codes.take(chosen), axis=0, out=target, mode="clip")
+            X.take(chosen, axis=0, out=x_buffer, mode="clip")
+            one_hot.take(codes.take(chosen), axis=0, out=target_buffer, mode="clip")
             progress = (epoch + batch / n_batches) / epochs
             optimiser.learning_rate = base_rate * SCHEDULES[schedule](progress)
-            total += network.step(x, target, optimiser) * len(chosen)
-        yield total / len(rows)
+            total += network.step(x_buffer, target_buffer, optimiser)
+        yield total / n_batches

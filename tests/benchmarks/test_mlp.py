@@ -88,3 +88,13 @@ def test_a_batch_beyond_the_data_is_all_the_data(digits):
     X, y, *_ = digits
     whole, beyond = (MLP(batch_size=b, epochs=2, random_state=0).fit(X, y) for b in (len(X), 10**6))
     np.testing.assert_array_equal(whole.predict_proba(X), beyond.predict_proba(X))
+
+
+@pytest.mark.parametrize("options", [{"learning_rate": 0.5}, {"learning_rate": 0.1, "batch_norm": True}])
+def test_a_remainder_of_one_row_does_not_undo_an_epoch(digits, options):
+    X, y, X_test, y_test = digits
+    full, rest = (
+        MLP(batch_size=32, epochs=10, random_state=0, **options).fit(X[:n], y[:n]).score(X_test, y_test)
+        for n in (1472, 1473)
+    )
+    assert abs(full - rest) < 0.04
