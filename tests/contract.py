@@ -35,6 +35,7 @@ SPACES = {
     "constrained": lambda: hpo.Space(
         {"a": hpo.Int(1, 20), "b": hpo.Int(1, 20)}, constraints=[lambda p: p["a"] * p["b"] <= 60]
     ),
+    "widest": lambda: hpo.Space({"x": hpo.Float(-1.7e308, 1.7e308), "y": hpo.Float(1e-300, 1e300, log=True)}),
     "one parameter": lambda: hpo.Space({"x": hpo.Float(-1.0, 1.0)}),
     "fifty parameters": lambda: hpo.Space({f"x{i}": hpo.Float(0.0, 1.0) for i in range(50)}),
 }

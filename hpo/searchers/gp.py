@@ -200,7 +200,7 @@ def _refit(
         warped = WARPS[name](y)
         posterior, _ = fit(Z[kept], warped, groups, starts, 60 if memory is None else WARM_ITERATIONS)
         loo_mean, variance = posterior.leave_one_out()
-        good = y <= np.median(y)
+        good = y <= np.sort(y)[(len(y) - 1) // 2]  # the median, which cannot overflow
         density = -0.5 * ((warped - loo_mean) ** 2 / variance + np.log(variance) + LOG_2PI)[good]
         spread = max(float(np.ptp(warped[good])), 1e-12)
         results.append((round(float(density.mean() + np.log(spread)), 9), name, posterior.theta))

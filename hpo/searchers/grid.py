@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.searchers.base import Searcher, SearchSpaceExhausted
+from hpo.searchers.untried import is_tried
 from hpo.space import Float, Int, Space
 from hpo.trial import Array, History, Suggestion
 
@@ -55,12 +56,11 @@ class GridSearcher(Searcher):
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`. The order needs no randomness."""
         grid = _Grid(self._levels(space))
-        tried = {*space.keys(history.X), *space.keys(history.pending)}
         start = _next_position(history)
         for position in range(start, min(grid.size, start + MAX_SKIPPED)):
             u = space.snap(grid.point(position)[None])
             # Points that differ only in inactive parameters are one configuration, tried already.
-            if space.keys(u)[0] not in tried and space.feasible(u)[0]:
+            if not is_tried(u[0], history) and space.feasible(u)[0]:
                 return Suggestion(space.decode(u)[0], {"position": position})
         raise SearchSpaceExhausted(f"the grid with resolution={self.resolution!r} has been tried")
 

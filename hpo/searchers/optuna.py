@@ -9,6 +9,7 @@ the suggestions, so that nothing depends on the shadow having been kept.
 from __future__ import annotations
 
 import copy
+import math
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -152,7 +153,8 @@ def _distributions(optuna: ModuleType, space: Space) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, p in space.parameters.items():
         if isinstance(p, Float):
-            made[name] = kinds.FloatDistribution(p.low, p.last, log=p.log, step=p.step)
+            scale = _scale(p)
+            made[name] = kinds.FloatDistribution(p.low * scale, p.last * scale, log=p.log, step=p.step)
         elif isinstance(p, Int):
             made[name] = kinds.IntDistribution(p.low, int(p.last), log=p.log, step=p.step)
         elif isinstance(p, Ordinal):
@@ -187,7 +189,9 @@ def _holds(when: Mapping[str, Any], params: Params) -> bool:
 
 def _suggest(name: str, p: Any, trial: Any) -> Any:
     if isinstance(p, Float):
-        return min(max(trial.suggest_float(name, p.low, p.last, log=p.log, step=p.step), p.low), p.last)
+        scale = _scale(p)
+        x = trial.suggest_float(name, p.low * scale, p.last * scale, log=p.log, step=p.step) / scale
+        return min(max(x, p.low), p.last)
     if isinstance(p, Int):
         return trial.suggest_int(name, p.low, int(p.last), log=p.log, step=p.step)
     if isinstance(p, Ordinal):
@@ -196,11 +200,21 @@ def _suggest(name: str, p: Any, trial: Any) -> Any:
 
 
 def _to_optuna(space: Space, params: Params) -> Params:
-    return {
-        name: int(p.number(params[name])) if isinstance(p, Ordinal | Categorical) else params[name]
-        for name, p in space.parameters.items()
-        if name in params
-    }
+    converted: Params = {}
+    for name, p in space.parameters.items():
+        if name in params:
+            value = params[name]
+            if isinstance(p, Ordinal | Categorical):
+                value = int(p.number(value))
+            elif isinstance(p, Float):
+                value *= _scale(p)
+            converted[name] = value
+    return converted
+
+
+def _scale(p: Float) -> float:
+    """1, but for a range whose width is no finite float: Optuna computes with widths."""
+    return 1.0 if math.isfinite(p.last - p.low) else 2.0**-8
 
 
 def _seed(sampler: Any, rng: np.random.Generator) -> None:

@@ -62,18 +62,14 @@ def test_log_expected_improvement_in_the_tail(u):
     series = 1 - 3 / u**2 + 15 / u**4 - 105 / u**6  # h(u) = phi(u) / u^2 times this
     expected = -0.5 * u * u - 0.5 * np.log(2 * np.pi) - 2 * np.log(-u) + np.log(series)
     value = log_expected_improvement(np.array([-u]), np.ones(1), 0.0)[0][0]
-    assert value == pytest.approx(
-        expected, rel=1e-7
-    )
+    assert value == pytest.approx(expected, rel=1e-7)
 
 
 @pytest.mark.parametrize("u", [-3.0, -1.01, -0.99, 0.0, 4.0])
 def test_log_expected_improvement_is_the_log_of_the_plain_one(u):
     expected = np.log(norm.pdf(u) + u * norm.cdf(u))
     value = log_expected_improvement(np.array([-u]), np.ones(1), 0.0)[0][0]
-    assert value == pytest.approx(
-        expected, rel=1e-9
-    )
+    assert value == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("mean", [-3.0, 0.0, 2.0, 40.0])

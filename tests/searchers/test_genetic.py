@@ -1,0 +1,76 @@
+"""The genetic algorithm at its own game: a few hundred cheap trials."""
+
+import numpy as np
+import pytest
+
+import hpo
+
+SPACE = {
+    **{f"x{i}": hpo.Float(-5, 5) for i in range(4)},
+    "n": hpo.Int(1, 50),
+    "kind": hpo.Categorical(["a", "b", "c", "d", "e"]),
+}
+
+
+def objective(p):
+    return sum((p[f"x{i}"] - 1.7) ** 2 for i in range(4)) + 0.05 * abs(p["n"] - 13) + 3.0 * (p["kind"] != "d")
+
+
+def test_it_is_far_ahead_of_random_search_after_300_trials():
+    def best(searcher, seed):
+        study = hpo.minimize(objective, SPACE, searcher=searcher, n_trials=300, seed=seed, progress=False)
+        return study.best_value
+
+    ratios = [best("genetic", s) / best("random", s) for s in range(5)]
+    assert max(ratios) < 0.5
+
+
+def test_generations_can_be_read_from_the_trials():
+    study = hpo.minimize(
+        objective,
+        SPACE,
+        searcher=hpo.GeneticSearcher(population_size=10),
+        n_trials=35,
+        seed=0,
+        progress=False,
+    )
+    found = [(t.info["generation"], t.info["individual"]) for t in study.trials]
+    assert found == [divmod(k, 10) for k in range(35)]
+
+
+@pytest.mark.parametrize(("budget", "size"), [(20, 8), (400, 20), (5000, 50)])
+def test_the_population_is_sized_by_the_budget(budget, size):
+    study = hpo.Study(SPACE, searcher=hpo.GeneticSearcher(n_trials=budget), seed=0)
+    generations = [study.ask().info["generation"] for _ in range(size + 1)]
+    assert generations == [0] * size + [1]
+
+
+def test_children_resemble_the_best_and_the_best_are_never_lost():
+    study = hpo.Study(SPACE, searcher=hpo.GeneticSearcher(n_trials=400, population_size=5), seed=0)
+    good = {**{f"x{i}": 2.0 for i in range(4)}, "n": 10, "kind": "c"}
+    for i in range(5):
+        study.add_trial({**good, "n": 10 + i}, -1000.0)
+    for _ in range(60):  # worse, newer trials do not push them out
+        study.add_trial(study.space.decode(study.space.sample(1, np.random.default_rng(_)))[0], 1.0)
+    children = [study.ask().params for _ in range(40)]
+    assert np.mean([p["kind"] == "c" for p in children]) > 0.6
+    assert np.mean([abs(p["x0"] - 2.0) < 1.0 for p in children]) > 0.6
+    assert any(p["kind"] != "c" for p in children)
+
+
+def test_failed_trials_do_not_breed():
+    study = hpo.Study({"x": hpo.Float(0, 1)}, searcher=hpo.GeneticSearcher(population_size=4), seed=0)
+    for x in (0.90, 0.91, 0.92, 0.93):
+        study.add_trial({"x": x}, x)
+    for x in np.linspace(0.0, 0.3, 20):
+        study.add_trial({"x": float(x)}, None, state="failed")
+    assert np.median([study.ask().params["x"] for _ in range(20)]) > 0.6
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"n_trials": 0}, {"population_size": 1}, {"population_size": 2.0}, {"crossover_probability": 1.1}],
+)
+def test_a_wrong_option_is_named(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        hpo.GeneticSearcher(**wrong)

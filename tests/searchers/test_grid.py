@@ -1,0 +1,79 @@
+"""The full factorial, spread from its first point on."""
+
+import itertools
+
+import pytest
+
+import hpo
+
+
+def searched(space, n=1000, **options):
+    searcher = hpo.GridSearcher(**options)
+    study = hpo.minimize(lambda p: 0.0, space, searcher=searcher, n_trials=n, seed=0, progress=False)
+    return [t.params for t in study.trials]
+
+
+def test_every_combination_of_levels_comes_once():
+    space = hpo.Space(
+        {
+            "rate": hpo.Float(1e-4, 1.0, log=True),
+            "units": hpo.Int(1, 3),
+            "batch": hpo.Ordinal([16, 32]),
+            "kind": hpo.Categorical(["a", "b"]),
+        }
+    )
+    found = sorted(tuple(p.values()) for p in searched(space, resolution={"rate": 3}))
+    rates = [1e-4, 1e-2, 1.0]
+    expected = sorted(itertools.product(rates, [1, 2, 3], [16, 32], ["a", "b"]))
+    assert [row[1:] for row in found] == [row[1:] for row in expected]
+    assert [row[0] for row in found] == pytest.approx([row[0] for row in expected])
+
+
+def test_levels_are_even_on_the_scale_and_hold_both_ends():
+    assert [p["x"] for p in sorted(searched({"x": hpo.Float(0, 1)}, resolution=5), key=lambda p: p["x"])] == [
+        0.0, 0.25, 0.5, 0.75, 1.0,
+    ]  # fmt: skip
+    assert searched({"x": hpo.Float(0, 1)}, resolution=1) == [{"x": 0.5}]
+    ints = sorted(p["n"] for p in searched({"n": hpo.Int(1, 1000, log=True)}, resolution=4))
+    assert ints[0] == 1
+    assert ints[-1] == 1000
+    assert len(ints) == 4
+
+
+@pytest.mark.parametrize("cut", [5, 10, 25])
+def test_a_run_that_is_cut_off_has_covered_every_axis(cut):
+    space = hpo.Space({name: hpo.Float(0, 1) for name in "abcd"})
+    trials = searched(space, n=cut, resolution=5)
+    for name in "abcd":
+        counts = [sum(p[name] == level for p in trials) for level in (0.0, 0.25, 0.5, 0.75, 1.0)]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_a_branch_that_does_not_exist_is_not_repeated():
+    space = hpo.Space(
+        {
+            "kind": hpo.Categorical(["sgd", "adam"]),
+            "momentum": hpo.Float(0, 0.9, when={"kind": "sgd"}),
+            "nesterov": hpo.Categorical([False, True], when={"kind": "sgd"}),
+        }
+    )
+    trials = searched(space, resolution=4)
+    assert len(trials) == len({tuple(p.items()) for p in trials}) == 4 * 2 + 1
+
+
+def test_what_the_constraints_forbid_is_left_out():
+    space = hpo.Space({"a": hpo.Int(1, 6), "b": hpo.Int(1, 6)}, constraints=[lambda p: p["a"] < p["b"]])
+    assert {tuple(p.values()) for p in searched(space, resolution=6)} == {
+        (a, b) for a in range(1, 7) for b in range(a + 1, 7)
+    }
+
+
+@pytest.mark.parametrize("resolution", [0, 2.5, True, {"x": 0}])
+def test_a_wrong_resolution_is_named(resolution):
+    with pytest.raises(ValueError, match="resolution"):
+        hpo.GridSearcher(resolution)
+
+
+def test_a_resolution_for_what_is_not_there_is_named():
+    with pytest.raises(ValueError, match="'y'"):
+        hpo.Study({"x": hpo.Float(0, 1)}, searcher=hpo.GridSearcher({"y": 3})).ask()

@@ -1,0 +1,83 @@
+"""Optuna's samplers behind our interface suggest what they suggest in a study of Optuna's own."""
+
+import math
+import warnings
+
+import pytest
+
+import hpo
+from hpo.searchers.base import generator
+from hpo.searchers.optuna import _seed
+
+optuna = pytest.importorskip("optuna")
+
+SPACE = {
+    "rate": hpo.Float(1e-4, 1.0, log=True),
+    "drop": hpo.Float(0.0, 0.5, step=0.1),
+    "units": hpo.Int(8, 512, log=True),
+    "kind": hpo.Categorical(["a", "b", "c"]),
+    "momentum": hpo.Float(0.0, 0.9, when={"kind": "b"}),
+}
+
+
+def objective(p):
+    if p["units"] > 400:
+        raise RuntimeError("too large")
+    return math.log10(p["rate"]) ** 2 + p["drop"] + 0.001 * p["units"] + p.get("momentum", 1.0)
+
+
+def sampler(name):
+    if name == "CmaEsSampler":
+        pytest.importorskip("cmaes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return getattr(optuna.samplers, name)()
+
+
+@pytest.mark.parametrize(
+    "name", ["TPESampler", "RandomSampler", "NSGAIISampler", "QMCSampler", "CmaEsSampler"]
+)
+def test_the_trials_are_those_of_optuna_itself(name):
+    ours = hpo.Study(SPACE, searcher=hpo.OptunaSearcher(sampler(name)), seed=3)
+    ours.optimize(objective, 40, progress=False)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    theirs = optuna.create_study()
+    for k in range(40):
+        theirs.sampler = sampler(name)
+        _seed(theirs.sampler, generator(3, k))
+        trial = theirs.ask()
+        params = {
+            "rate": trial.suggest_float("rate", 1e-4, 1.0, log=True),
+            "drop": trial.suggest_float("drop", 0.0, 0.5, step=0.1),
+            "units": trial.suggest_int("units", 8, 512, log=True),
+            "kind": "abc"[trial.suggest_categorical("kind", (0, 1, 2))],
+        }
+        if params["kind"] == "b":
+            params["momentum"] = trial.suggest_float("momentum", 0.0, 0.9)
+        assert ours.trials[k].params == pytest.approx(params), k
+        try:
+            theirs.tell(trial, objective(params))
+        except RuntimeError:
+            theirs.tell(trial, state=optuna.trial.TrialState.FAIL)
+
+
+def test_a_range_wider_than_any_float_is_searched():
+    study = hpo.Study({"x": hpo.Float(-1.5e308, 1.7e308)}, searcher="tpe", seed=0)
+    study.optimize(lambda p: abs(p["x"]), 30, progress=False)
+    xs = [t.params["x"] for t in study.trials]
+    assert min(xs) < -5e307
+    assert max(xs) > 5e307
+    assert study.best_value < 2e307
+
+
+def test_a_sampler_of_the_callers_is_not_changed():
+    mine = optuna.samplers.TPESampler(seed=1, n_startup_trials=3)
+    before = mine._rng.rng.get_state()[1].tolist()
+    hpo.minimize(
+        lambda p: p["x"],
+        {"x": hpo.Float(0, 1)},
+        searcher=hpo.OptunaSearcher(mine),
+        n_trials=8,
+        progress=False,
+    )
+    assert mine._rng.rng.get_state()[1].tolist() == before
