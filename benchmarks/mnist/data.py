@@ -8,6 +8,7 @@ import socket
 import struct
 import tempfile
 import zlib
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ FILES = (
 # SHA-256 of the 70,000 images (uint8, row by row) followed by their labels (uint8), train before test.
 MNIST_SHA256 = "c2069063c1105f2bf96266aef1ff68c6e13bdda7a54e37bf19c16f1db24efc83"
 CONNECT_SECONDS = 2.0  # how long to wait for OpenML before the shipped subset is used
+STALL_SECONDS = 20.0  # how long a download may stand still
 
 Digits = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -69,10 +71,8 @@ def _openml_or_subset() -> tuple[NDArray[np.float32], NDArray[np.int64], str]:
         return *cached, "the cache of OpenML's mnist_784"
     try:
         socket.create_connection(("api.openml.org", 443), CONNECT_SECONDS).close()
-        from sklearn.datasets import fetch_openml
-
-        found = fetch_openml("mnist_784", version=1, as_frame=False, data_home=str(cache_folder() / "openml"))
-    except OSError as error:  # URLError is one, too
+        found = _download()
+    except (OSError, IncompleteRead) as error:  # URLError and timeouts are OSErrors, too
         return *_from_folder(SUBSET), f"the shipped subset (OpenML cannot be reached: {error})"
     pixels, labels = found.data.astype(np.uint8), found.target.astype(np.uint8)
     checksum = hashlib.sha256(pixels.tobytes() + labels.tobytes()).hexdigest()
@@ -82,6 +82,20 @@ def _openml_or_subset() -> tuple[NDArray[np.float32], NDArray[np.int64], str]:
             "delete that folder to download it again"
         )
     return *_store(checksum, pixels, labels), "OpenML's mnist_784"
+
+
+def _download() -> Any:
+    """OpenML's mnist_784; a server that falls silent is a TimeoutError."""
+    from sklearn.datasets import fetch_openml
+
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(STALL_SECONDS)  # fetch_openml has no option of its own for it
+    try:
+        return fetch_openml(
+            "mnist_784", version=1, as_frame=False, data_home=str(cache_folder() / "openml"), n_retries=0
+        )
+    finally:
+        socket.setdefaulttimeout(patience)
 
 
 def _from_folder(folder: Path) -> Digits:

@@ -1,11 +1,15 @@
 """Where the digits come from, and what is said of damaged files."""
 
 import gzip
+import hashlib
 import shutil
+import socket
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from benchmarks.mnist import data
 from benchmarks.mnist.data import SUBSET, load_mnist
 from benchmarks.mnist.objective import Problem, mlp_space
 
@@ -69,3 +73,71 @@ def test_the_objective_is_a_function_of_params_and_seed():
     params = space.decode(space.sample(1, np.random.default_rng(0)))[0]
     assert problem.objective(params, seed=1) == problem.objective(params, seed=1)
     assert 0 <= problem.objective(params, seed=2) <= 100
+
+
+@pytest.fixture
+def openml(tmp_path, monkeypatch):
+    """An OpenML that can be reached; `fetch` is what its download does."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    server = SimpleNamespace(calls=0, fetch=None)
+
+    def fetch_openml(name, **options):
+        server.calls += 1
+        return server.fetch(name)
+
+    monkeypatch.setattr(socket, "create_connection", lambda *_: SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch_openml)
+    return server
+
+
+def digits(name):
+    """Twenty digits as fetch_openml gives them: floats, and labels as strings."""
+    assert name == "mnist_784"
+    pixels = np.random.default_rng(0).integers(0, 256, size=(20, 784)).astype(float)
+    return SimpleNamespace(data=pixels, target=np.array([str(i % 10) for i in range(20)]))
+
+
+def checksum(found):
+    return hashlib.sha256(found.data.astype("u1").tobytes() + found.target.astype("u1").tobytes()).hexdigest()
+
+
+def test_without_a_folder_the_digits_come_from_openml_once(openml, monkeypatch, capsys):
+    monkeypatch.setattr(data, "MNIST_SHA256", checksum(digits("mnist_784")))
+    openml.fetch = digits
+    for _ in range(2):
+        X, y = load_mnist()
+        assert "OpenML" in capsys.readouterr().err
+        np.testing.assert_allclose(X * 255, digits("mnist_784").data, rtol=1e-6)
+        assert y.tolist() == [i % 10 for i in range(20)]
+    assert openml.calls == 1
+
+
+def test_other_digits_than_mnist_are_refused(openml):
+    openml.fetch = digits
+    with pytest.raises(ValueError, match="checksum"):
+        load_mnist()
+
+
+@pytest.mark.parametrize("error", [TimeoutError("timed out"), ConnectionResetError("reset"), OSError("DNS")])
+def test_an_openml_that_fails_gives_way_to_the_subset_and_says_so(openml, error, capsys):
+    def fetch(name):
+        assert socket.getdefaulttimeout() is not None  # a download that stalls ends
+        raise error
+
+    openml.fetch = fetch
+    X, _ = load_mnist()
+    assert len(X) == 12_000
+    said = capsys.readouterr().err
+    assert "shipped subset" in said
+    assert str(error) in said
+    assert socket.getdefaulttimeout() is None
+
+
+def test_without_a_network_the_subset_is_used(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError("no route to host")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    assert len(load_mnist()[0]) == 12_000
+    assert "no route to host" in capsys.readouterr().err
