@@ -16,6 +16,13 @@ MAY_IMPORT = {
     "hpo.trial": ("hpo.space",),
     "hpo.gp": ("hpo.gp",),
     "hpo.searchers": ("hpo.space", "hpo.trial", "hpo.gp", "hpo.searchers.base", "hpo.searchers.untried"),
+    "hpo.storage": ("hpo.space", "hpo.trial", "hpo.storage"),
+    "hpo.execution": ("hpo.trial", "hpo.execution"),
+    "hpo.ledger": ("hpo.space", "hpo.trial"),
+    "hpo.loop": ("hpo.trial", "hpo.searchers.base", "hpo.execution"),
+    "hpo.definition": ("hpo.space", "hpo.searchers"),
+    "hpo.recommendation": ("hpo.space", "hpo.trial", "hpo.gp"),
+    "hpo.compare": ("hpo.space", "hpo.trial", "hpo.searchers", "hpo.study", "hpo.plots", "hpo.compare"),
 }
 SEARCHERS = {f"hpo.searchers.{name}" for name in ("grid", "random", "gp", "genetic", "optuna")}
 
