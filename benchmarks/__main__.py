@@ -6,6 +6,8 @@ import click
 
 COMMANDS = {
     "mnist": "benchmarks.mnist.command",
+    "tables": "benchmarks.suites.command",
+    "functions": "benchmarks.suites.command",
     "speed": "benchmarks.speed.command",
 }
 
@@ -19,7 +21,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(COMMANDS[cmd_name]).command
+        module = import_module(COMMANDS[cmd_name])
+        command: click.Command = getattr(module, cmd_name, None) or module.command
         return command
 
 

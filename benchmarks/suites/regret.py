@@ -1,0 +1,151 @@
+"""Regret over a suite of problems: 0 the optimum, 1 what random search has left.
+
+Notation
+--------
+R (searchers, problems, seeds, trials)  regret: noise-free value of the best observed configuration,
+                                        minus the optimum
+r (problems, trials)                    mean regret of random search
+FLOOR                                   a thousandth of random search's regret counts as solved, as
+                                        one function hit exactly would otherwise decide every mean
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from benchmarks.suites.problem import Problem
+from hpo.compare import Comparison
+from hpo.compare.curves import runs
+from hpo.compare.statistics import mean_interval
+
+Array = NDArray[np.float64]
+
+FLOOR = 1e-3
+RANDOM_RUNS = 200  # of random search alone, from which the scale of each problem is estimated
+
+
+@dataclass(frozen=True)
+class Regrets:
+    """Regrets of a finished suite.
+
+    Attributes
+    ----------
+    searchers, problems : sequence of str
+    R : (searchers, problems, seeds, trials) array
+    random : (problems, trials) array
+    """
+
+    searchers: Sequence[str]
+    problems: Sequence[str]
+    R: Array
+    random: Array
+
+    def normalised(self, mark: int, by: int | None = None) -> Array:
+        """Mean regret over seeds after `mark` trials, (searchers, problems).
+
+        In units of random search's at the same number of trials, or after `by` trials.
+        """
+        scale = self.random[:, (by or mark) - 1]
+        ratios: Array = self.R[:, :, :, mark - 1].mean(axis=2) / scale
+        return np.maximum(ratios, FLOOR)
+
+    def geometric_mean(self, mark: int, by: int | None = None) -> tuple[Array, Array, Array]:
+        """Geometric mean over problems with its 95% bootstrap interval, (searchers,) each."""
+        mean, low, high = mean_interval(np.log(self.normalised(mark, by)).T)
+        return np.exp(mean), np.exp(low), np.exp(high)
+
+    def ratio(self, mark: int, searcher: str, other: str, other_mark: int | None = None) -> Array:
+        """Ratio of two geometric means and its interval, (3,); problems are paired.
+
+        The marks may differ: both are then in units of random search after `other_mark` trials.
+        """
+        by = other_mark or mark
+        a = np.log(self.normalised(mark, by))[self.searchers.index(searcher)]
+        b = np.log(self.normalised(by, by))[self.searchers.index(other)]
+        return np.exp([float(x[0]) for x in mean_interval((a - b)[:, None])])
+
+    def ranks(self, mark: int) -> Array:
+        """Mean rank over seeds among the searchers, 1 the best, ties shared, (searchers, problems)."""
+        # Equal up to rounding is equal: many end on the very same configuration of a table.
+        return rankdata(np.round(self.R[:, :, :, mark - 1], 12), axis=0).mean(axis=2)
+
+    def mean_rank(self, mark: int) -> tuple[Array, Array, Array]:
+        """Mean rank over problems with its 95% bootstrap interval, (searchers,) each."""
+        return mean_interval(self.ranks(mark).T)
+
+    def lead(self, mark: int, searcher: str) -> tuple[str, Array]:
+        """The best-ranked other searcher, and its mean rank minus that of `searcher`, (3,)."""
+        ranks = self.ranks(mark)
+        own = self.searchers.index(searcher)
+        means = ranks.mean(axis=1)
+        means[own] = np.inf
+        other = int(np.argmin(means))
+        difference = mean_interval((ranks[other] - ranks[own])[:, None])
+        return self.searchers[other], np.array([float(x[0]) for x in difference])
+
+
+def regrets(comparison: Comparison, problems: Mapping[str, Problem], random: Array) -> Regrets:
+    """Regrets of every searcher and seed that finished on every problem.
+
+    A run has the worst regret of its problem until it has its first value.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Of `problems`, with one task each of the same name.
+    problems : mapping
+    random : (problems, trials) array
+        From `random_regret`.
+    """
+    searchers = comparison.searchers
+    cubes = []
+    for name, problem in problems.items():
+        groups = runs(comparison, name)
+        best = np.stack([groups[searcher].best for searcher in searchers])
+        R = np.maximum(best - problem.optimum, 0.0)
+        cubes.append(np.where(np.isnan(R), np.nanmax(R), R))
+    return Regrets(searchers, list(problems), np.stack(cubes, axis=1), random)
+
+
+def random_regret(problems: Mapping[str, Problem], n_trials: int, n_jobs: int | None = None) -> Array:
+    """Mean regret of random search after each trial, (problems, n_trials), from runs of its own."""
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        curves = joblib.Parallel(n_jobs=joblib.cpu_count() if n_jobs is None else n_jobs)(
+            joblib.delayed(_random_curve)(problem, n_trials) for problem in problems.values()
+        )
+    return np.array(curves)
+
+
+def _random_curve(problem: Problem, n_trials: int) -> Array:
+    curves = np.empty((RANDOM_RUNS, n_trials))
+    for run in range(RANDOM_RUNS):
+        rng = np.random.default_rng([run, 20_241])
+        drawn = problem.space.decode(problem.space.sample(n_trials, rng))
+        truth = np.array([problem.truth(params) for params in drawn])
+        observed = np.array([_observed(problem, params, 100_000 + run) for params in drawn])
+        curves[run] = _incumbents(observed, truth) - problem.optimum
+    worst = np.nanmax(curves)
+    mean: Array = np.where(np.isnan(curves), worst, curves).mean(axis=0)
+    return mean
+
+
+def _observed(problem: Problem, params: dict[str, Any], seed: int) -> float:
+    try:
+        return problem.observe(params, seed)
+    except FloatingPointError:
+        return np.inf
+
+
+def _incumbents(observed: Array, truth: Array) -> Array:
+    """Truth of the best observed so far; NaN before the first that did not fail (inf)."""
+    lowest = np.minimum.accumulate(observed)
+    is_better = observed < np.concatenate([[np.inf], lowest[:-1]])
+    positions = np.maximum.accumulate(np.where(is_better, np.arange(len(observed)), 0))
+    return np.where(np.isinf(lowest), np.nan, truth[positions])

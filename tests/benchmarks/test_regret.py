@@ -1,0 +1,84 @@
+"""Regret, ranks and intervals of a suite, on figures that can be checked by hand."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import hpo
+from benchmarks.__main__ import main
+from benchmarks.suites.collection import functions
+from benchmarks.suites.problem import task
+from benchmarks.suites.regret import FLOOR, Regrets, _incumbents, random_regret, regrets
+
+
+def made():
+    """Three searchers on six problems, five seeds, two trials; random search's regret is 2, then 1."""
+    rng = np.random.default_rng(0)
+    R = np.ones((3, 6, 5, 2)) * np.array([0.5, 1.0, 2.0])[:, None, None, None]
+    R = R * rng.uniform(0.9, 1.1, size=R.shape)
+    R[0, 0, :, 1] = 0.0
+    return Regrets(["a", "b", "c"], list("uvwxyz"), R, np.tile([2.0, 1.0], (6, 1)))
+
+
+def test_regret_is_in_units_of_random_search_and_has_a_floor():
+    result = made()
+    assert result.normalised(2)[0, 0] == FLOOR
+    assert result.normalised(1) == pytest.approx(result.R[..., 0].mean(axis=2) / 2)
+    assert result.normalised(1, by=2) == pytest.approx(result.R[..., 0].mean(axis=2))
+    mean, low, high = result.geometric_mean(1, by=2)
+    assert mean == pytest.approx([0.5, 1.0, 2.0], rel=0.05)
+    assert (low < mean).all()
+    assert (mean < high).all()
+
+
+def test_ranks_share_ties_and_the_lead_is_to_the_next():
+    result = made()
+    result.R[1, :, :, 1] = result.R[2, :, :, 1]
+    assert result.ranks(2) == pytest.approx(np.repeat([[1.0], [2.5], [2.5]], 6, axis=1))
+    other, lead = result.lead(1, "a")
+    assert other == "b"
+    assert lead == pytest.approx([1.0, 1.0, 1.0])
+
+
+def test_the_ratio_pairs_problems_and_may_compare_different_marks():
+    result = made()
+    ratio = result.ratio(1, "b", "c")
+    assert ratio[0] == pytest.approx(0.5, rel=0.05)
+    assert ratio[1] < ratio[0] < ratio[2] < 0.6
+    assert result.ratio(1, "c", "b", other_mark=2)[0] == pytest.approx(2.0, rel=0.1)
+
+
+def test_the_incumbent_is_chosen_by_what_was_observed():
+    observed = np.array([np.inf, 3.0, 2.0, 2.0, np.inf, 1.0])
+    truth = np.array([9.0, 0.5, 2.5, 0.1, 0.2, 4.0])
+    np.testing.assert_array_equal(_incumbents(observed, truth), [np.nan, 0.5, 2.5, 2.5, 2.5, 4.0])
+
+
+def test_random_search_alone_agrees_with_the_harness(tmp_path):
+    problems = {name: functions()[name] for name in ("branin", "failing ackley-4")}
+    tasks = {name: task(problem) for name, problem in problems.items()}
+    comparison = hpo.compare(
+        tasks, ["random"], n_trials=12, repeats=60, n_initial=0, out=tmp_path, n_jobs=1, progress=False
+    )
+    alone = random_regret(problems, 12, n_jobs=1)
+    result = regrets(comparison, problems, alone)
+    for mark in (4, 12):
+        assert result.normalised(mark)[0] == pytest.approx([1.0, 1.0], rel=0.35)
+    assert (np.diff(alone[1]) <= 1e-12).all()  # without noise the incumbent only gets better
+
+
+def test_the_command_prints_the_tables_and_draws_the_page(tmp_path):
+    arguments = ["functions", "--problems", "branin", "--trials", "10", "--seeds", "2", "--searchers",
+                 "gp,random,genetic", "--jobs", "1", "--out", str(tmp_path)]  # fmt: skip
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    assert "Mean rank among 3" in done.output
+    assert "| gp |" in (tmp_path / "regret.md").read_text()
+    assert "Plotly.newPlot" in (tmp_path / "regret.html").read_text()
+
+
+@pytest.mark.parametrize("wrong", [["--searchers", "magic"], ["--problems", "nowhere"]])
+def test_a_wrong_name_is_named_with_what_there_is(wrong):
+    done = CliRunner().invoke(main, ["functions", *wrong])
+    assert done.exit_code == 2
+    assert wrong[1] in done.output
