@@ -89,6 +89,8 @@ def _file(path: Path) -> Engine:
             report = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
             if report != "ok":
                 raise damaged(path, str(report).replace("\n", " "))
+            if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                raise damaged(path, "it holds trials of a study that is not there")
             _check_version(connection, str(path))
     except DBAPIError as error:
         engine.dispose()
@@ -225,7 +227,8 @@ def _upgrade(connection: Connection) -> None:
 def damaged(path: str | os.PathLike[str], what: str) -> StorageError:
     """The error for a damaged file."""
     return StorageError(
-        f"storage={str(path)!r}: is damaged ({what}). It is left as it is; restore a copy of it"
+        f"storage={str(path)!r}: is damaged ({what}). It is left as it is; "
+        f"`hpo storage recover` saves what it still holds into a new file"
     )
 
 

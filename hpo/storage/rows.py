@@ -21,8 +21,8 @@ class DamagedError(Exception):
     """A row is not what was written."""
 
 
-def to_row(trial: Trial, space: Space) -> dict[str, Any]:
-    """Row of a trial, with its checksum."""
+def to_row(trial: Trial, space: Space, study: int) -> dict[str, Any]:
+    """Row of a trial of the study with this key, with its checksum."""
     row = {
         "number": trial.number,
         "state": str(trial.state),
@@ -38,10 +38,10 @@ def to_row(trial: Trial, space: Space) -> dict[str, Any]:
         "seconds": trial.seconds,
         "search_seconds": trial.search_seconds,
     }
-    return {**row, "checksum": checksum(list(row.values()))}
+    return {**row, "checksum": row_checksum(study, row)}
 
 
-def reader(space: Space) -> Callable[[Sequence[Any]], Trial]:
+def reader(space: Space, study: int) -> Callable[[Sequence[Any]], Trial]:
     """Function from a row (the columns of `RECORD`, then the checksum) to its trial.
 
     Raises
@@ -55,7 +55,7 @@ def reader(space: Space) -> Callable[[Sequence[Any]], Trial]:
 
     def read(row: Sequence[Any]) -> Trial:
         *record, found = row
-        if checksum(record) != found:
+        if checksum([study, *record]) != found:
             raise DamagedError(f"trial {record[0]}: the row is not what was written")
         (number, state, attempt, params, info, value, reports, failure, reason,
          started, finished, seconds, search_seconds) = record  # fmt: skip
@@ -77,6 +77,11 @@ def reader(space: Space) -> Callable[[Sequence[Any]], Trial]:
 def dumped(value: Any) -> str:
     """JSON in ASCII; floats come back bit for bit."""
     return json.dumps(value, separators=(",", ":"))
+
+
+def row_checksum(study: int, row: Mapping[str, Any]) -> int:
+    """Checksum of a row; the study's key is part of it, so that a row cannot stray into another."""
+    return checksum([study, *(row[name] for name in RECORD)])
 
 
 def checksum(values: Sequence[Any]) -> int:

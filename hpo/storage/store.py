@@ -125,6 +125,19 @@ class Store:
             raise damaged(self.shown, "trials are missing")
         return found
 
+    def overview(self) -> tuple[int, dict[str, int], float | None]:
+        """How many trials there are, how many in each state, and the best value; rows are not checked."""
+        turn = func.min if self.definition["direction"] == "minimize" else func.max
+
+        def work(connection: Connection) -> tuple[int, dict[str, int], float | None]:
+            mine = trials.c.study_id == self._id
+            counts = select(trials.c.state, func.count()).where(mine).group_by(trials.c.state)
+            states: dict[str, int] = dict(connection.execute(counts).tuples().all())
+            best = select(turn(trials.c.value)).where(mine, trials.c.state == "complete")
+            return sum(states.values()), states, connection.execute(best).scalar()
+
+        return self._transact(work)
+
     def catch_up(self, known: int, unfinished: Collection[int]) -> list[Trial]:
         """Trials that changed since they were read; those that dead processes ran are queued again."""
 
@@ -202,7 +215,7 @@ class Store:
         """
 
         def work(connection: Connection) -> Trial:
-            row = to_row(trial, self.space)
+            row = to_row(trial, self.space, self._id)
             done = connection.execute(_FINISH, {
                 **{f"new_{name}": value for name, value in row.items()},
                 "study": self._id, "which": trial.number, "token": self._owner.token, "try": trial.attempt,
@@ -267,7 +280,7 @@ class Store:
     def _write(self, connection: Connection, trial: Trial, *, is_new: bool) -> None:
         is_running = trial.state is TrialState.RUNNING
         row = {
-            **to_row(trial, self.space),
+            **to_row(trial, self.space, self._id),
             "owner": self._owner.token if is_running else None,
             "lease": self._now(connection) + LEASE_SECONDS if is_running and not self._is_sqlite else None,
         }
@@ -308,7 +321,7 @@ class Store:
         return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
 
     def _parsed(self, rows: Sequence[Any]) -> list[Trial]:
-        read = reader(self.space)
+        read = reader(self.space, self._id)
         try:
             return [read(row) for row in rows]
         except (DamagedError, ValueError, KeyError, TypeError) as error:

@@ -36,7 +36,7 @@ def test_a_resumed_study_is_the_uninterrupted_one(tmp_path, searcher):
 def test_a_killed_run_loses_nothing_and_goes_on(tmp_path):
     script = textwrap.dedent("""
         import os, sys, hpo
-        from tests.test_storage import SPACE, loss
+        from tests.storage.test_store import SPACE, loss
         def objective(params, trial):
             if trial.number == 5:
                 os.kill(os.getpid(), 9)
@@ -44,7 +44,7 @@ def test_a_killed_run_loses_nothing_and_goes_on(tmp_path):
         hpo.minimize(objective, SPACE, searcher="random", n_trials=9, seed=1, storage=sys.argv[1])
     """)
     file = tmp_path / "runs.db"
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     died = subprocess.run([sys.executable, "-c", script, str(file)], cwd=root, check=False)
     assert died.returncode == -signal.SIGKILL
     study = hpo.load_study(file)
@@ -106,9 +106,9 @@ def test_constraints_are_given_again(tmp_path):
 def test_two_processes_share_a_file(tmp_path):
     file = tmp_path / "runs.db"
     hpo.Study(SPACE, searcher="random", storage=file, seed=0)
-    script = "import sys, hpo; from tests.test_storage import loss;" \
+    script = "import sys, hpo; from tests.storage.test_store import loss;" \
              "hpo.load_study(sys.argv[1]).optimize(loss, n_trials=20, progress=False)"  # fmt: skip
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     runs = [
         subprocess.Popen([sys.executable, "-c", script, str(file)], cwd=root, env=os.environ) for _ in "ab"
     ]

@@ -1,0 +1,66 @@
+"""The ``hpo`` command: looking after stored studies."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+@click.group()
+def main() -> None:
+    """hpo: hyperparameter optimisation."""
+
+
+@main.group()
+def storage() -> None:
+    """Stored studies."""
+
+
+@storage.command(name="list")
+@click.argument("where", metavar="FILE|URL")
+def list_studies(where: str) -> None:
+    """List the studies of a storage: trials by state, and the best value."""
+    from hpo.storage import StorageError, Store, study_names
+
+    table = Table("study", "trials", "states", "best value")
+    try:
+        for name in study_names(where):
+            store, _ = Store.load(where, name)
+            try:
+                n, states, best = store.overview()
+            finally:
+                store.close()
+            counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+            table.add_row(escape(repr(name)), str(n), counts, "" if best is None else f"{best:.6g}")
+    except (StorageError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    Console().print(table)
+
+
+@storage.command()
+@click.argument("damaged", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+def recover(damaged: Path, new: Path) -> None:
+    """Save what a damaged SQLite file still holds into a new one.
+
+    DAMAGED is only read. Every study and trial whose checksum holds is written to NEW, which must not
+    exist; hpo.load_study goes on from there. Ends with code 1 if trials were lost.
+    """
+    from hpo.storage import StorageError
+    from hpo.storage.recover import recover as salvage
+
+    try:
+        saved = salvage(damaged, new)
+    except StorageError as error:
+        raise click.ClickException(str(error)) from error
+    table = Table("study", "trials saved", "numbers lost")
+    for study in saved:
+        lost = ", ".join(map(str, study.lost)) or "none before the last"
+        table.add_row(escape(repr(study.name)), str(study.n_saved), lost)
+    Console().print(table)
+    sys.exit(1 if any(study.lost for study in saved) else 0)

@@ -1,0 +1,169 @@
+"""Saving what a damaged SQLite file still holds, row by row, into a new file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Double, insert
+
+from hpo.storage.connection import StorageError, connect
+from hpo.storage.pages import records
+from hpo.storage.rows import RECORD, checksum, dumped, row_checksum
+from hpo.storage.schema import events, studies, trials
+from hpo.trial import TrialState
+
+COMPANIONS = ("-journal", "-wal")  # what SQLite needs beside the file to undo or redo a transaction
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What came through of one study.
+
+    Attributes
+    ----------
+    name : str
+    n_saved : int
+    lost : sequence of int
+        Numbers that the study had and whose rows are gone; later trials have moved up.
+    """
+
+    name: str
+    n_saved: int
+    lost: tuple[int, ...]
+
+
+def recover(damaged: str | Path, new: str | Path) -> list[Saved]:
+    """Write every study and trial whose checksum still holds into a new storage.
+
+    The damaged file is only read. Trials that were running are queued again. Where numbers are
+    missing, later trials move up, so that the study can go on; the log of events says which.
+
+    Parameters
+    ----------
+    damaged : path
+        An SQLite storage.
+    new : path
+        Must not exist.
+
+    Returns
+    -------
+    list of Saved
+
+    Raises
+    ------
+    StorageError
+        If `damaged` is not there, `new` is, or no study's definition came through. Trials without
+        their study's definition are written as JSON lines to ``<new>.orphans.jsonl``.
+    """
+    source, target = Path(damaged), Path(new)
+    if not source.is_file():
+        raise StorageError(f"damaged={str(source)!r}: there is no such file")
+    if target.exists():
+        raise StorageError(f"new={str(target)!r}: exists already; name a file that does not")
+    found, rows = _salvaged(source)
+    orphans = [row for key, row in rows.items() if key[0] not in found]
+    if orphans:
+        lines = "".join(json.dumps(row) + "\n" for row in orphans)
+        target.with_name(target.name + ".orphans.jsonl").write_text(lines, encoding="utf-8")
+    if not found:
+        raise StorageError(
+            f"damaged={str(source)!r}: no study's definition came through; "
+            f"{len(orphans)} trials are in {target.name}.orphans.jsonl"
+        )
+    engine = connect(target, create=True)
+    saved = []
+    with engine.begin() as connection:
+        for study, definition in sorted(found.items()):
+            own = [row for key, row in sorted(rows.items()) if key[0] == study]
+            connection.execute(insert(studies).values(id=study, **definition))
+            for number, row in enumerate(own):
+                connection.execute(insert(trials).values(study_id=study, **_renumbered(row, number, study)))
+                if row["number"] != number:
+                    message = dumped(f"recovered from a damaged file, where its number was {row['number']}")
+                    event = {"study_id": study, "number": number, "time": time.time(), "message": message}
+                    connection.execute(insert(events).values(**event))
+            saved.append(_account(definition, own))
+    engine.dispose()
+    return saved
+
+
+def _account(definition: Mapping[str, Any], own: list[dict[str, Any]]) -> Saved:
+    numbers = {row["number"] for row in own}
+    lost = sorted(set(range(max(numbers, default=-1) + 1)) - numbers)
+    return Saved(json.loads(definition["name"]), len(own), tuple(lost))
+
+
+def _salvaged(source: Path) -> tuple[dict[int, dict[str, Any]], dict[tuple[int, int], dict[str, Any]]]:
+    """Definitions by study, and rows by study and number; of several versions of a row the last."""
+    found: dict[int, dict[str, Any]] = {}
+    rows: dict[tuple[int, int], dict[str, Any]] = {}
+    for record in _all_records(source):
+        if len(record) == len(studies.c):
+            key, name, definition, check = record
+            if (
+                isinstance(name, str)
+                and isinstance(definition, str)
+                and checksum([name, definition]) == check
+            ):
+                found[key] = {"name": name, "definition": definition, "checksum": check}
+        elif len(record) == len(trials.c):
+            row = _checked(record)
+            if row is not None:
+                place = (row.pop("study_id"), row["number"])
+                if place not in rows or _age(row) >= _age(rows[place]):
+                    rows[place] = row
+    return found, rows
+
+
+def _all_records(source: Path) -> Iterable[list[Any]]:
+    """Records of the file as it is, then of a copy in which SQLite has ended open transactions."""
+    yield from records(source.read_bytes())
+    with tempfile.TemporaryDirectory(prefix="hpo-recover-") as folder:
+        copy = Path(folder) / source.name
+        shutil.copyfile(source, copy)
+        for suffix in COMPANIONS:
+            beside = source.with_name(source.name + suffix)
+            if beside.exists():
+                shutil.copyfile(beside, copy.with_name(copy.name + suffix))
+        try:
+            with closing(sqlite3.connect(copy)) as connection:
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error:
+            pass  # too damaged for SQLite: the pages are all there is
+        yield from records(copy.read_bytes())
+
+
+def _checked(record: list[Any]) -> dict[str, Any] | None:
+    """A trial's row by column; None where its checksum does not hold."""
+    row = dict(zip(trials.c.keys(), record))
+    for column in trials.c:
+        # SQLite keeps whole floats as integers.
+        if isinstance(column.type, Double) and isinstance(row[column.name], int):
+            row[column.name] = float(row[column.name])
+    if row_checksum(row["study_id"], row) != row["checksum"]:
+        return None
+    return {"study_id": row["study_id"], **{name: row[name] for name in RECORD}}
+
+
+def _age(row: Mapping[str, Any]) -> tuple[int, bool, bool]:
+    """Orders the versions of a row: later attempts last, and finished after running after queued."""
+    state = TrialState(row["state"])
+    return row["attempt"], state.is_finished, state is TrialState.RUNNING
+
+
+def _renumbered(row: Mapping[str, Any], number: int, study: int) -> dict[str, Any]:
+    """The row under its new number; one that was running is queued again."""
+    changed = {**row, "number": number}
+    if changed["state"] == TrialState.RUNNING:
+        changed |= {"state": str(TrialState.QUEUED), "started": None}
+    return {**changed, "checksum": row_checksum(study, changed)}

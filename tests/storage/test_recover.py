@@ -1,0 +1,108 @@
+"""What a damaged file still holds comes through, and nothing else."""
+
+import sqlite3
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import hpo
+from hpo.cli import main
+from hpo.storage import StorageError
+from hpo.storage.pages import records
+from hpo.storage.recover import recover
+from tests.storage.test_store import SPACE, loss, table
+
+
+@pytest.fixture
+def stored(tmp_path):
+    file = tmp_path / "runs.db"
+    study = hpo.Study(SPACE, storage=file, name="first [red]", searcher="random", seed=1)
+    study.optimize(loss, 150, progress=False)
+    trial = study.ask()
+    study.tell(trial, state="failed", reason="long " * 4000)  # kept on overflow pages
+    hpo.minimize(loss, SPACE, storage=file, name="second", searcher="random", n_trials=3, progress=False)
+    return file, table(study)
+
+
+def test_the_pages_hold_what_sqlite_says(stored):
+    file, _ = stored
+    with sqlite3.connect(file) as connection:
+        expected = connection.execute("SELECT * FROM trials ORDER BY id").fetchall()
+    found = sorted(r for r in records(file.read_bytes()) if len(r) == len(expected[0]))
+    assert found == [list(row) for row in expected]
+
+
+def test_a_whole_file_comes_through_whole_and_goes_on(stored, tmp_path):
+    file, expected = stored
+    before = file.read_bytes()
+    saved = recover(file, tmp_path / "new.db")
+    assert [(s.name, s.n_saved, s.lost) for s in saved] == [("first [red]", 151, ()), ("second", 3, ())]
+    assert file.read_bytes() == before
+    study = hpo.load_study(tmp_path / "new.db", "first [red]")
+    assert table(study) == expected
+    study.optimize(loss, 2, progress=False)
+    assert len(study.trials) == 153
+
+
+def test_a_damaged_head_hides_nothing(stored, tmp_path):
+    file, expected = stored
+    raw = file.read_bytes()
+    file.write_bytes(b"\0" * 16 + raw[16:28] + b"\xff" * 40 + raw[68:])
+    with pytest.raises(StorageError, match="hpo storage recover"):
+        hpo.load_study(file, "first [red]")
+    recover(file, tmp_path / "new.db")
+    assert table(hpo.load_study(tmp_path / "new.db", "first [red]")) == expected
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_lost_rows_are_named_and_the_others_unchanged(stored, tmp_path, seed):
+    file, expected = stored
+    rng, raw = np.random.default_rng(seed), bytearray(file.read_bytes())
+    page = int(rng.integers(4, len(raw) // 4096))
+    raw[page * 4096 + 8 : page * 4096 + 4000] = rng.bytes(3992)
+    file.write_bytes(raw)
+    saved = {s.name: s for s in recover(file, tmp_path / "new.db")}["first [red]"]
+    kept = table(hpo.load_study(tmp_path / "new.db", "first [red]"))
+    assert len(kept) == saved.n_saved > 100
+    originals = [row[1:] for row in expected]
+    positions = [originals.index(row[1:]) for row in kept]
+    assert positions == sorted(positions)
+    assert set(saved.lost) == set(range(max(positions) + 1)) - set(positions)
+
+
+def test_a_running_trial_is_queued_again(tmp_path):
+    study = hpo.Study(SPACE, storage=tmp_path / "runs.db", searcher="random", seed=0)
+    asked = study.ask()
+    recover(tmp_path / "runs.db", tmp_path / "new.db")
+    (trial,) = hpo.load_study(tmp_path / "new.db").trials
+    assert (str(trial.state), trial.params) == ("queued", asked.params)
+
+
+def test_without_a_definition_the_trials_are_kept_as_lines(stored, tmp_path):
+    file, _ = stored
+    raw = bytearray(file.read_bytes())
+    for name in (b'"first [red]"', b'"second"'):
+        at = raw.index(name)
+        raw[at + 1 : at + 3] = b"??"
+    file.write_bytes(raw)
+    with pytest.raises(StorageError, match="154 trials"):
+        recover(file, tmp_path / "new.db")
+    assert len((tmp_path / "new.db.orphans.jsonl").read_text().splitlines()) == 154
+
+
+def test_the_command_says_what_it_saved_and_never_overwrites(stored, tmp_path):
+    file, _ = stored
+    arguments = ["storage", "recover", str(file), str(tmp_path / "new.db")]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0
+    assert "first [red]" in done.output
+    again = CliRunner().invoke(main, arguments)
+    assert again.exit_code == 1
+    assert "exists already" in again.output
+    listed = CliRunner().invoke(main, ["storage", "list", str(tmp_path / "new.db")])
+    assert "first [red]" in listed.output
+    assert "150 complete, 1 failed" in " ".join(listed.output.split())
+    missing = CliRunner().invoke(main, ["storage", "list", str(tmp_path / "none.db")])
+    assert missing.exit_code == 1
+    assert "no such file" in missing.output
