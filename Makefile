@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: bench test test-slow lint clean
+.PHONY: bench test test-slow test-faults lint clean
 
 bench: .venv/bench.stamp ## Tune a network on real MNIST with every searcher and write the report.
 	$(BIN)/python -m benchmarks mnist
@@ -18,6 +18,9 @@ test: .venv/test.stamp ## The fast tests, the types and the style.
 
 test-slow: .venv/test.stamp ## The slow matrix of tests.
 	$(BIN)/python -m pytest -q -n 2 -m slow
+
+test-faults: .venv/test.stamp ## Kills, full disks, damaged files; HPO_FAULTS_SCALE=0.05 tries a twentieth.
+	$(BIN)/python -m pytest -q -n 2 -m faults tests/faults
 
 lint: .venv/test.stamp
 	$(BIN)/ruff format --check .

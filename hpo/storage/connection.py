@@ -136,7 +136,8 @@ def _create(path: Path) -> None:
     except OSError as error:
         raise StorageError(f"storage={str(path)!r}: cannot be created ({error})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
 
 
 def _sqlite_engine(path: Path) -> Engine:

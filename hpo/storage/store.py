@@ -132,7 +132,7 @@ class Store:
         def work(connection: Connection) -> tuple[int, dict[str, int], float | None]:
             mine = trials.c.study_id == self._id
             counts = select(trials.c.state, func.count()).where(mine).group_by(trials.c.state)
-            states: dict[str, int] = dict(connection.execute(counts).tuples().all())
+            states = {str(state): int(count) for state, count in connection.execute(counts).all()}
             best = select(turn(trials.c.value)).where(mine, trials.c.state == "complete")
             return sum(states.values()), states, connection.execute(best).scalar()
 

@@ -1,0 +1,134 @@
+"""Spaces, tells and names that nobody would write."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+import hpo
+from tests.faults.scale import faults, times
+
+pytestmark = faults
+NUMBER = st.one_of(
+    st.floats(),
+    st.integers(-(2**60), 2**60),
+    st.sampled_from([0, 1, -1, 1e-300, 1e308, None, "1", True, 2.5]),
+)
+CHOICE = st.one_of(
+    st.integers(), st.floats(), st.text(max_size=5), st.booleans(), st.none(), st.lists(st.none())
+)
+
+
+def _when(names):
+    return st.none() | st.dictionaries(st.sampled_from([*names, "nowhere"]), CHOICE, max_size=2)
+
+
+@st.composite
+def descriptions(draw):
+    names = draw(st.lists(st.text(max_size=4), max_size=5, unique=True))
+    when = _when(names)
+    numeric = {"low": NUMBER, "high": NUMBER, "log": st.booleans(), "step": st.none() | NUMBER, "when": when}
+    kinds = [
+        st.tuples(st.just(hpo.Float), st.fixed_dictionaries(numeric)),
+        st.tuples(st.just(hpo.Int), st.fixed_dictionaries(numeric | {"step": NUMBER})),
+        st.tuples(
+            st.just(hpo.Ordinal),
+            st.fixed_dictionaries({"choices": st.lists(CHOICE, max_size=4), "when": when}),
+        ),
+        st.tuples(
+            st.just(hpo.Categorical),
+            st.fixed_dictionaries({"choices": st.lists(CHOICE, max_size=4), "when": when}),
+        ),
+    ]
+    return {name: draw(st.one_of(*kinds, st.lists(CHOICE, max_size=3))) for name in names}
+
+
+@settings(max_examples=times(10_000), deadline=None, suppress_health_check=list(HealthCheck))
+@given(descriptions())
+def test_any_description_is_a_space_or_a_typed_error(description):
+    begin = time.perf_counter()
+    try:
+        space = hpo.Space({
+            name: made if isinstance(made, list) else made[0](**made[1]) for name, made in description.items()
+        })  # fmt: skip
+        points = space.sample(3, np.random.default_rng(0))
+        for params in space.decode(points):
+            assert space.canonical(params) == params or any(v != v for v in params.values())
+        np.testing.assert_array_equal(space.encode(space.decode(points)), points)
+    except hpo.SpaceError as found:
+        error = found
+    else:
+        error = None
+    assert error is None or any(word in str(error) for word in ("=", ":", "must", "parameter"))
+    assert time.perf_counter() - begin < 1.0
+
+
+class Tells(RuleBasedStateMachine):
+    """Late, repeated and contradictory tells of a stored study."""
+
+    def __init__(self):
+        super().__init__()
+        import tempfile
+
+        self.folder = tempfile.TemporaryDirectory()
+        self.file = f"{self.folder.name}/runs.db"
+        self.study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", seed=0, storage=self.file)
+        self.told = {}
+
+    @rule()
+    def ask(self):
+        trial = self.study.ask()
+        assert trial.number not in self.told
+
+    @rule(which=st.integers(0, 12), value=st.sampled_from([0.0, 1.5, math.nan, None]))
+    def tell(self, which, value):
+        if which >= len(self.study.trials):
+            with pytest.raises(ValueError, match="trial="):
+                self.study.tell(which, value)
+            return
+        outcome = ("complete", value) if value is not None and value == value else ("failed", None)
+        if self.told.get(which, outcome) == outcome:
+            self.study.tell(which, value)
+            self.told[which] = outcome
+        else:
+            with pytest.raises(ValueError, match="already"):
+                self.study.tell(which, value)
+
+    @rule(x=st.floats(0, 1))
+    def enqueue(self, x):
+        self.study.enqueue({"x": x})
+
+    @rule()
+    def load(self):
+        del self.study
+        self.study = hpo.load_study(self.file)
+
+    @invariant()
+    def what_was_told_stands(self):
+        found = {t.number: (str(t.state), t.value) for t in self.study.trials if t.state.is_finished}
+        assert found == self.told
+
+    def teardown(self):
+        del self.study
+        self.folder.cleanup()
+
+
+Tells.TestCase.settings = settings(max_examples=times(60), stateful_step_count=25, deadline=None)
+TestTells = pytest.mark.faults(Tells.TestCase)
+
+
+@settings(max_examples=times(200), deadline=None, suppress_health_check=list(HealthCheck))
+@given(name=st.text(min_size=1), parameter=st.text(min_size=1), choice=st.text())
+def test_any_name_is_stored_and_shown_literally(tmp_path_factory, name, parameter, choice):
+    file = tmp_path_factory.mktemp("names") / "runs.db"
+    study = hpo.Study({parameter: hpo.Categorical([choice, 1])}, storage=file, name=name, searcher="grid")
+    study.optimize(lambda p: 0.0, 1, progress=False)
+    study.tell(study.ask(), state="failed", reason=name)
+    found = hpo.load_study(file, name)
+    assert found.name == name
+    assert [t.params for t in found.trials] == [t.params for t in study.trials]
+    assert found.trials[1].reason == name
