@@ -6,6 +6,7 @@ parameters to the optimiser and returns dx = ∂L/∂x. Buffers are made once an
 returns is valid until its next call; ``backward`` may overwrite dz, and follows a training ``forward``.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ class Dense(Layer):
         if needs_dx:  # before the weights move
             dx = np.dot(dz, self.weight.value.T, out=self.buffer("dx", self._x.shape))
         optimiser.step_product(self.weight, self._x, dz)
-        optimiser.step(self.bias, np.add.reduce(dz, axis=0))
+        optimiser.step(self.bias, column_sums(dz))
         return dx
 
     def __getstate__(self) -> dict[str, Any]:
@@ -169,7 +170,8 @@ class BatchNorm(Layer):
             z = np.multiply(x, scale, out=self.buffer("z", x.shape))
             z += self.beta.value - self.mean * scale
             return z.reshape(shape)
-        mean = x.mean(axis=0)
+        mean = column_sums(x)
+        mean /= len(x)
         x_hat = np.subtract(x, mean, out=self.buffer("x_hat", x.shape))
         variance = np.einsum("ij,ij->j", x_hat, x_hat) / len(x)
         self._inverse = 1 / np.sqrt(variance + self.EPSILON)
@@ -183,7 +185,7 @@ class BatchNorm(Layer):
 
     def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
         shape, dz, x_hat = dz.shape, dz.reshape(-1, dz.shape[-1]), self._x_hat
-        dgamma, dbeta = np.einsum("ij,ij->j", dz, x_hat), np.add.reduce(dz, axis=0)
+        dgamma, dbeta = np.einsum("ij,ij->j", dz, x_hat), column_sums(dz)
         scale = self.gamma.value * self._inverse
         x_hat *= dgamma / len(dz)  # x̂ is not needed any more
         dz -= x_hat
@@ -195,6 +197,17 @@ class BatchNorm(Layer):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_x_hat": None}
+
+
+def column_sums(x: Array) -> Array:
+    """Σ over the batch, (m,): a product with ones, which BLAS does faster than a sum down the columns."""
+    sums: Array = np.dot(_ones(len(x), x.dtype), x)
+    return sums
+
+
+@lru_cache(maxsize=16)
+def _ones(n: int, dtype: Any) -> Array:
+    return np.ones(n, dtype)
 
 
 def log_softmax(z: Array) -> Array:

@@ -89,7 +89,9 @@ class SGD:
 class Adam:
     """m ← β₁ m + (1−β₁) g,  v ← β₂ v + (1−β₂) g²,  θ ← (1 − η λ) θ − η m̂ / (√v̂ + ε).
 
-    Kingma & Ba, ICLR 2015, algorithm 1, with the bias corrections folded into η and ε as in its section 2.
+    Kingma & Ba, ICLR 2015, algorithm 1. What is kept are the plain sums M = m / (1−β₁) and
+    V = v / (1−β₂), so that with k² = (1−β₂) / (1−β₂ᵗ), the factor of v̂ in V,
+    η m̂ / (√v̂ + ε) = η (1−β₁) / ((1−β₁ᵗ) k) · M / (√V + ε/k): all constants are in one factor.
     """
 
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
@@ -101,21 +103,21 @@ class Adam:
 
     def begin_batch(self) -> None:
         self._n_steps += 1
+        k = ((1 - self.BETA2) / (1 - self.BETA2**self._n_steps)) ** 0.5
+        self._epsilon = self.EPSILON / k
+        self._factor = self.learning_rate * (1 - self.BETA1) / ((1 - self.BETA1**self._n_steps) * k)
 
     def step(self, parameter: Parameter, gradient: Array) -> None:
-        correction1, correction2 = 1 - self.BETA1**self._n_steps, 1 - self.BETA2**self._n_steps
-        m, v = parameter.remembered("m"), parameter.remembered("v")
-        scratch = parameter.remembered("scratch")
-        m *= self.BETA1
-        m += np.multiply(gradient, 1 - self.BETA1, out=scratch)
+        M, V = parameter.remembered("M"), parameter.remembered("V")
+        M *= self.BETA1
+        M += gradient
         np.multiply(gradient, gradient, out=gradient)
-        gradient *= 1 - self.BETA2
-        v *= self.BETA2
-        v += gradient
-        np.sqrt(v, out=gradient)
-        gradient += self.EPSILON * correction2**0.5
-        np.divide(m, gradient, out=gradient)
-        gradient *= self.learning_rate * correction2**0.5 / correction1
+        V *= self.BETA2
+        V += gradient
+        np.sqrt(V, out=gradient)
+        gradient += self._epsilon
+        np.divide(M, gradient, out=gradient)
+        gradient *= self._factor
         if parameter.decays and self.weight_decay:
             parameter.value *= 1 - self.learning_rate * self.weight_decay
         parameter.value -= gradient
