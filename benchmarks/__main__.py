@@ -6,6 +6,7 @@ import click
 
 COMMANDS = {
     "mnist": "benchmarks.mnist.command",
+    "notes": "benchmarks.mnist.notes",
     "tables": "benchmarks.suites.command",
     "functions": "benchmarks.suites.command",
     "speed": "benchmarks.speed.command",

@@ -1,5 +1,6 @@
 """What every network shares as a scikit-learn classifier."""
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -39,6 +40,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._check_parameters()
         X, y = validate_data(self, X, y, dtype=np.float32, order="C")
         check_classification_targets(y)
+        self._check_square(X)
         self._start(np.unique(y))
         codes = np.searchsorted(self.classes_, y)
         rows, held_out = np.arange(len(X)), None
@@ -80,6 +82,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         is_first = not hasattr(self, "network_")
         X, y = validate_data(self, X, y, dtype=np.float32, order="C", reset=is_first)
         check_classification_targets(y)
+        self._check_square(X)
         if is_first:
             self._start(np.unique(y if classes is None else classes))
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
@@ -132,7 +135,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with np.errstate(over="ignore", invalid="ignore"):  # the loss is checked at every step
             yield from train_epochs(
                 self.network_, self._optimiser, X, codes, len(self.classes_), rows=rows,
-                epochs=epochs, batch_size=self.batch_size, schedule=schedule, rng=self._rng,
+                epochs=epochs, batch_size=self.batch_size, schedule=schedule, max_shift=self.max_shift,
+                rng=self._rng,
             )  # fmt: skip
 
     def _split(self, codes: Array) -> tuple[Array, Array]:
@@ -165,22 +169,30 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not all(np.isfinite(array).all() for array in self._arrays()):
             raise DivergenceError("training diverged: weights are not finite; try a smaller learning_rate")
 
+    def _check_square(self, X: Array) -> None:
+        side = math.isqrt(X.shape[1])
+        if self.max_shift and (side * side != X.shape[1] or self.max_shift >= side):
+            raise ValueError(
+                f"max_shift={self.max_shift!r}: needs larger square images, not {X.shape[1]} pixels"
+            )
+
     def _check_parameters(self) -> None:
         for name in ("epochs", "batch_size"):
-            _check(name, getattr(self, name), lambda v: _is_whole(v) and v >= 1, "a whole number from 1 up")
-        _check("learning_rate", self.learning_rate, lambda v: 0 < v < np.inf, "a finite number above 0")
-        _check("weight_decay", self.weight_decay, lambda v: 0 <= v < np.inf, "a finite number from 0 up")
+            check(name, getattr(self, name), lambda v: is_whole(v) and v >= 1, "a whole number from 1 up")
+        check("learning_rate", self.learning_rate, lambda v: 0 < v < np.inf, "a finite number above 0")
+        check("weight_decay", self.weight_decay, lambda v: 0 <= v < np.inf, "a finite number from 0 up")
+        check("max_shift", self.max_shift, lambda v: is_whole(v) and v >= 0, "a whole number from 0 up")
         for name in ("momentum", "dropout"):
-            _check(name, getattr(self, name), lambda v: 0 <= v < 1, "in [0, 1)")
-        _check("optimizer", self.optimizer, lambda v: v in ("sgd", "adam"), "'sgd' or 'adam'")
-        _check("schedule", self.schedule, lambda v: v in SCHEDULES, f"one of {', '.join(SCHEDULES)}")
+            check(name, getattr(self, name), lambda v: 0 <= v < 1, "in [0, 1)")
+        check("optimizer", self.optimizer, lambda v: v in ("sgd", "adam"), "'sgd' or 'adam'")
+        check("schedule", self.schedule, lambda v: v in SCHEDULES, f"one of {', '.join(SCHEDULES)}")
 
 
-def _is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def _check(name: str, value: Any, is_allowed: Any, allowed: str) -> None:
+def check(name: str, value: Any, is_allowed: Any, allowed: str) -> None:
     try:
         if is_allowed(value):
             return

@@ -3,7 +3,7 @@
 from math import isqrt
 from typing import Any
 
-from benchmarks.mnist.classifier import NetworkClassifier, _check, _is_whole
+from benchmarks.mnist.classifier import NetworkClassifier, check, is_whole
 from benchmarks.mnist.convolution import Convolution, MaxPooling, Reshape
 from benchmarks.mnist.layers import Dense, Dropout, Layer, ReLU
 
@@ -39,6 +39,7 @@ class CNN(NetworkClassifier):
         schedule: str = "cosine",
         early_stopping: bool = False,
         random_state: Any = None,
+        max_shift: int = 0,
     ) -> None:
         self.n_filters = n_filters
         self.kernel_size = kernel_size
@@ -53,6 +54,7 @@ class CNN(NetworkClassifier):
         self.schedule = schedule
         self.early_stopping = early_stopping
         self.random_state = random_state
+        self.max_shift = max_shift
 
     def _layers(self, n_classes: int) -> list[Layer]:
         side = isqrt(self.n_features_in_)
@@ -76,4 +78,4 @@ class CNN(NetworkClassifier):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         for name in ("n_filters", "kernel_size", "hidden_size"):
-            _check(name, getattr(self, name), lambda v: _is_whole(v) and v >= 1, "a whole number from 1 up")
+            check(name, getattr(self, name), lambda v: is_whole(v) and v >= 1, "a whole number from 1 up")

@@ -23,7 +23,7 @@ class Preset:
 PRESETS = {
     "smoke": Preset(6, 2, 500, 1_000, 12),
     "default": Preset(30, 10, 2_000, 5_000, 20),
-    "full": Preset(12, 5, 14_000, 14_000, 20),
+    "full": Preset(12, 5, 10_000, 10_000, 20),
 }
 
 
@@ -32,8 +32,11 @@ PRESETS = {
 @click.option("--model", type=click.Choice(["mlp", "cnn"]), default="mlp", show_default=True)
 @click.option("--data", default=None, help="Folder of the IDX files; --preset full needs all 70,000 digits.")
 @click.option("--out", default=None, help="Folder of the results; finished runs in it are not repeated.")
+@click.option("--searchers", default="grid,random,gp,genetic,tpe", show_default=True, help="Comma-separated.")
 @click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default.")
-def command(preset: str, model: str, data: str | None, out: str | None, jobs: int | None) -> None:
+def command(
+    preset: str, model: str, data: str | None, out: str | None, searchers: str, jobs: int | None
+) -> None:
     """Compare grid, random, Gaussian process, genetic and TPE on MNIST and write the report."""
     if preset == "full" and data is None:
         raise click.UsageError("--preset full needs --data DIR, a folder of MNIST's four IDX files")
@@ -55,7 +58,9 @@ def command(preset: str, model: str, data: str | None, out: str | None, jobs: in
     name = f"MNIST, {network}"
     tasks = {name: problem.task(space)}
     try:
-        comparison = hpo.compare(tasks, n_trials=size.n_trials, repeats=size.repeats, out=folder, n_jobs=jobs)
+        comparison = hpo.compare(
+            tasks, searchers.split(","), n_trials=size.n_trials, repeats=size.repeats, out=folder, n_jobs=jobs
+        )
     except ValueError as error:  # such as results of another definition in the folder
         raise click.ClickException(str(error)) from error
     report = comparison.report(f"{folder}/report.html")

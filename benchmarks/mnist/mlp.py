@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.mnist.classifier import NetworkClassifier, _check, _is_whole
+from benchmarks.mnist.classifier import NetworkClassifier, check, is_whole
 from benchmarks.mnist.layers import BatchNorm, Dense, Dropout, Layer, ReLU
 
 
@@ -33,6 +33,8 @@ class MLP(NetworkClassifier):
         Hold a tenth of the rows out, keep the epoch with the best accuracy on them and stop when five
         epochs have not bettered it.
     random_state : int, RandomState or None
+    max_shift : int
+        Training images, which must be square, are moved by up to so many pixels each way.
 
     Attributes
     ----------
@@ -59,6 +61,7 @@ class MLP(NetworkClassifier):
         schedule: str = "constant",
         early_stopping: bool = False,
         random_state: Any = None,
+        max_shift: int = 0,
     ) -> None:
         self.hidden_sizes = hidden_sizes
         self.learning_rate = learning_rate
@@ -72,6 +75,7 @@ class MLP(NetworkClassifier):
         self.schedule = schedule
         self.early_stopping = early_stopping
         self.random_state = random_state
+        self.max_shift = max_shift
 
     def _layers(self, n_classes: int) -> list[Layer]:
         layers: list[Layer] = []
@@ -86,7 +90,7 @@ class MLP(NetworkClassifier):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        _check(
+        check(
             "hidden_sizes", self.hidden_sizes,
-            lambda sizes: all(_is_whole(size) and size >= 1 for size in sizes), "whole numbers from 1 up",
+            lambda sizes: all(is_whole(size) and size >= 1 for size in sizes), "whole numbers from 1 up",
         )  # fmt: skip

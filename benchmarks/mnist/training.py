@@ -75,6 +75,7 @@ def train_epochs(
     epochs: int,
     batch_size: int,
     schedule: str,
+    max_shift: int = 0,
     rng: np.random.Generator,
 ) -> Iterator[float]:
     """Train epoch by epoch; yields the mean training loss of each.
@@ -82,6 +83,7 @@ def train_epochs(
     Only the row numbers are shuffled; each batch is gathered into one buffer. `rows` limits training
     to these rows of X (n, ...), of which `codes` (n,) are the classes 0..k-1. Rows that do not fill a
     batch sit an epoch out: a step of the full rate on a handful of rows can undo an epoch's work.
+    With `max_shift` each batch is moved by up to so many pixels, see `shifted`.
 
     Raises
     ------
@@ -94,6 +96,7 @@ def train_epochs(
     one_hot = np.eye(n_classes, dtype=X.dtype)
     x_buffer = np.empty((batch_size, *X.shape[1:]), X.dtype)
     target_buffer = np.empty((batch_size, n_classes), X.dtype)
+    moved = np.empty_like(x_buffer)
     n_batches = len(rows) // batch_size
     for epoch in range(epochs):
         rng.shuffle(rows)
@@ -105,5 +108,23 @@ def train_epochs(
             one_hot.take(codes.take(chosen), axis=0, out=target_buffer, mode="clip")
             progress = (epoch + batch / n_batches) / epochs
             optimiser.learning_rate = base_rate * SCHEDULES[schedule](progress)
-            total += network.step(x_buffer, target_buffer, optimiser)
+            x = shifted(x_buffer, max_shift, rng, moved) if max_shift else x_buffer
+            total += network.step(x, target_buffer, optimiser)
         yield total / n_batches
+
+
+def shifted(x: Array, max_shift: int, rng: np.random.Generator, out: Array) -> Array:
+    """Square images x (b, side²) moved by up to `max_shift` pixels each way into `out`, zeros behind them.
+
+    One draw for the whole batch, which costs one copy; another epoch brings an image another shift.
+    """
+    side = math.isqrt(x.shape[1])
+    down, right = rng.integers(-max_shift, max_shift + 1, size=2).tolist()
+    out[...] = 0
+    source, target = x.reshape(-1, side, side), out.reshape(-1, side, side)
+    target[:, _ahead(down, side), _ahead(right, side)] = source[:, _ahead(-down, side), _ahead(-right, side)]
+    return out
+
+
+def _ahead(shift: int, side: int) -> slice:
+    return slice(max(shift, 0), side + min(shift, 0))

@@ -197,13 +197,15 @@ def _times(summary: TaskSummary) -> Table:
     for name, group in summary.groups.items():
         training, searching = interval(group.training[:, -1]), interval(group.searching[:, -1])
         failed = group.failed[~np.isnan(group.failed)]
+        refits = [cell["test_seconds"] for cell in group.cells if cell is not None and cell["test"]]
         rows.append(
             [name, with_interval(training, ".3g"), with_interval(searching, ".3g"),
              f"{1000 * searching.mean / group.best.shape[1]:.3g}",
+             with_interval(interval(np.array(refits)), ".3g") if refits else "–",
              f"{failed.mean():.3g}" if len(failed) else "–"]
         )  # fmt: skip
     header = ["searcher", "training (s a run)", "searching (s a run)", "searching (ms a trial)",
-              "failed trials a run"]  # fmt: skip
+              "refit and test (s a run)", "failed trials a run"]  # fmt: skip
     return Table("Time spent, mean [95% interval]", header, rows)
 
 

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 
 from benchmarks.mnist import CNN, MLP, load_mnist
+from benchmarks.mnist.training import shifted
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +99,28 @@ def test_a_remainder_of_one_row_does_not_undo_an_epoch(digits, options):
         for n in (1472, 1473)
     )
     assert abs(full - rest) < 0.04
+
+
+def test_shifted_images_are_the_same_pixels_elsewhere():
+    rng = np.random.default_rng(0)
+    images = np.zeros((4, 8, 8), np.float32)
+    images[:, 2:6, 2:6] = rng.random((4, 4, 4))
+    seen = set()
+    for _ in range(200):
+        moved = shifted(images.reshape(4, 64), 2, rng, np.empty((4, 64), np.float32)).reshape(4, 8, 8)
+        rows, columns = np.flatnonzero(moved[0].any(axis=1)), np.flatnonzero(moved[0].any(axis=0))
+        down, right = int(rows[0]) - 2, int(columns[0]) - 2
+        np.testing.assert_array_equal(moved, np.roll(images, (down, right), axis=(1, 2)))
+        seen.add((down, right))
+    assert seen == {(i, j) for i in range(-2, 3) for j in range(-2, 3)}
+    corner = shifted(np.ones((1, 9), np.float32), 1, np.random.default_rng(3), np.empty((1, 9), np.float32))
+    assert set(np.unique(corner)) <= {0.0, 1.0}  # nothing comes in again on the other side
+
+
+def test_shifts_need_square_images_larger_than_the_shift(digits):
+    X, y, *_ = digits
+    for columns, max_shift in ((783, 1), (784, 28)):
+        with pytest.raises(ValueError, match=f"max_shift={max_shift}"):
+            MLP(max_shift=max_shift).fit(X[:, :columns], y)
+    model = MLP(epochs=3, learning_rate=0.1, max_shift=1, random_state=0).fit(X, y)
+    assert model.score(X, y) > 0.7
