@@ -524,8 +524,7 @@ class _Loop:
         return self._study.ask()
 
     def live(self, trial: Trial) -> LiveTrial:
-        sequence = np.random.SeedSequence(self._study.seed, spawn_key=(trial.number, 1))
-        return LiveTrial(trial.number, trial.params, int(sequence.generate_state(1)[0]))
+        return LiveTrial(trial.number, trial.params, self._study.seed)
 
     def finish(self, number: int, outcome: Outcome) -> Trial:
         return self._study._record(number, outcome)

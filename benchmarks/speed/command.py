@@ -7,6 +7,7 @@ import click
 SUBJECTS = {
     "searchers": "benchmarks.speed.searchers",
     "mlp": "benchmarks.speed.mlp",
+    "storage": "benchmarks.speed.storage",
 }
 
 
@@ -15,6 +16,7 @@ SUBJECTS = {
     "--searchers", "subject", flag_value="searchers", default="searchers", help="Ask + tell latency."
 )
 @click.option("--mlp", "subject", flag_value="mlp", help="Training and prediction of the NumPy network.")
+@click.option("--storage", "subject", flag_value="storage", help="Kept studies and worker processes.")
 @click.option("--repeats", default=5, show_default=True, help="Interleaved repetitions behind each median.")
 @click.option(
     "--quick", is_flag=True, help="Small sizes only: a check that the benchmark runs, not evidence."

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from hpo.execution.outcome import LiveTrial, Objective, Outcome, evaluate
+from hpo.execution.outcome import LiveTrial, Objective, Outcome, adapted, evaluate
 from hpo.execution.payload import ObjectiveError, dump, evaluate_payload
 from hpo.trial import TrialState
 
@@ -30,11 +30,12 @@ class ExecutorRunner:
         self.capacity = capacity or _workers_of(executor)
         self._submit: Callable[[LiveTrial], Future[Outcome]]
         if isinstance(executor, ThreadPoolExecutor):
-            self._submit = lambda live: executor.submit(evaluate, objective, live)
+            call = adapted(objective)
+            self._submit = lambda live: executor.submit(evaluate, call, live)
         else:
             payload = dump(objective)
             self._submit = lambda live: executor.submit(
-                evaluate_payload, payload, live.number, live.params, live.seed
+                evaluate_payload, payload, live.number, live.params, live.study_seed
             )
         self._running: dict[Future[Outcome], tuple[int, float]] = {}
 

@@ -11,9 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from hpo.trial import Params, TrialState
 
 Objective = Callable[..., Any]
+Adapted = Callable[[Params, "LiveTrial"], Any]
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,7 @@ class LiveTrial:
     ----------
     number : int
     params : dict
-    seed : int
-        For the objective's own randomness: the same whenever the trial is evaluated again.
+    study_seed : int
     reports : dict of int to float
         Intermediate values by step.
     """
@@ -61,14 +63,20 @@ class LiveTrial:
         self,
         number: int,
         params: Params,
-        seed: int = 0,
+        study_seed: int = 0,
         prune: Callable[[Mapping[int, float]], bool] | None = None,
     ) -> None:
         self.number = number
         self.params = dict(params)
-        self.seed = seed
+        self.study_seed = study_seed
         self.reports: dict[int, float] = {}
         self._prune = prune
+
+    @property
+    def seed(self) -> int:
+        """For the objective's own randomness: the same whenever the trial is evaluated again."""
+        sequence = np.random.SeedSequence(self.study_seed, spawn_key=(self.number, 1))
+        return int(sequence.generate_state(1)[0])
 
     def report(self, value: float, step: int) -> None:
         """Note an intermediate value, such as the validation error after an epoch.
@@ -95,6 +103,8 @@ def checked_value(value: Any) -> float:
     ValueError
         If it is anything else: a bool, None, a string, a complex number, an array, NaN, infinite.
     """
+    if type(value) is float and math.isfinite(value):  # what nearly all are
+        return value + 0.0  # -0.0 becomes 0.0, which databases keep as it is
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ValueError(f"value={value!r} ({type(value).__name__}): must be a finite real number")
     try:
@@ -103,10 +113,17 @@ def checked_value(value: Any) -> float:
         x = math.inf
     if not math.isfinite(x):
         raise ValueError(f"value={x!r}: must be a finite real number")
-    return x + 0.0  # -0.0 becomes 0.0, which databases keep as it is
+    return x + 0.0
 
 
-def takes_trial(objective: Objective) -> bool:
+def adapted(objective: Objective) -> Adapted:
+    """The objective as a function of params and trial; its signature is looked at once."""
+    if _takes_trial(objective):
+        return objective
+    return lambda params, trial: objective(params)
+
+
+def _takes_trial(objective: Objective) -> bool:
     """Whether the objective has a second required argument, or one named ``trial``."""
     try:
         parameters = list(inspect.signature(objective).parameters.values())
@@ -118,13 +135,12 @@ def takes_trial(objective: Objective) -> bool:
     return positional[1].default is inspect.Parameter.empty or positional[1].name == "trial"
 
 
-def evaluate(objective: Objective, live: LiveTrial) -> Outcome:
-    """Run the objective once; nothing that it raises but KeyboardInterrupt comes through."""
+def evaluate(objective: Adapted, live: LiveTrial) -> Outcome:
+    """Run an `adapted` objective once; nothing that it raises but KeyboardInterrupt comes through."""
     start = time.perf_counter()
     state, value, failure, reason = TrialState.COMPLETE, None, None, None
     try:
-        params = dict(live.params)
-        returned = objective(params, live) if takes_trial(objective) else objective(params)
+        returned = objective(dict(live.params), live)
     except TrialPruned:
         state = TrialState.PRUNED
     except MemoryError as error:

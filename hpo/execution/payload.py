@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import cloudpickle
 
-from hpo.execution.outcome import LiveTrial, Objective, Outcome, evaluate
+from hpo.execution.outcome import Adapted, LiveTrial, Objective, Outcome, adapted, evaluate
 from hpo.trial import Params
 
 
@@ -32,7 +32,7 @@ def dump(objective: Objective) -> bytes:
     return payload
 
 
-def evaluate_payload(payload: bytes, number: int, params: Params, seed: int) -> Outcome:
+def evaluate_payload(payload: bytes, number: int, params: Params, study_seed: int) -> Outcome:
     """Evaluate one trial of an objective that came as bytes.
 
     Raises
@@ -40,11 +40,11 @@ def evaluate_payload(payload: bytes, number: int, params: Params, seed: int) -> 
     ObjectiveError
         If the bytes cannot be read here, such as for want of a module.
     """
-    return evaluate(_loaded(payload), LiveTrial(number, params, seed))
+    return evaluate(_loaded(payload), LiveTrial(number, params, study_seed))
 
 
 @lru_cache(maxsize=1)
-def _loaded(payload: bytes) -> Objective:
+def _loaded(payload: bytes) -> Adapted:
     """Unpickled once a process, not once a trial."""
     try:
         objective: Objective = cloudpickle.loads(payload)
@@ -53,4 +53,4 @@ def _loaded(payload: bytes) -> Objective:
             f"objective: cannot be loaded in the worker process ({type(error).__name__}: {error}). "
             "Its modules must be importable there too"
         ) from None
-    return objective
+    return adapted(objective)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from hpo.execution.outcome import LiveTrial, Objective, Outcome, evaluate
+from hpo.execution.outcome import LiveTrial, Objective, Outcome, adapted, evaluate
 
 
 class Runner(Protocol):
@@ -71,7 +71,7 @@ class InProcess:
     capacity = 1
 
     def __init__(self, objective: Objective) -> None:
-        self._objective = objective
+        self._objective = adapted(objective)
         self._waiting: list[LiveTrial] = []
 
     def submit(self, live: LiveTrial) -> None:

@@ -69,7 +69,7 @@ class Workers:
 
     def submit(self, live: LiveTrial) -> None:
         """Send the trial to a free worker."""
-        task = (self._file, live.number, live.params, live.seed)
+        task = (self._file, live.number, live.params, live.study_seed)
         future = self._pool.schedule(_evaluate_file, args=task, timeout=self._timeout)
         self._running[future] = (live.number, time.monotonic())
 

@@ -102,7 +102,7 @@ class Space:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["parameters"], state["constraints"])  # type: ignore[misc]
 
-    @property
+    @cached_property
     def size(self) -> float:
         """Upper bound on the number of configurations; inf where any column is continuous."""
         return float(np.prod(self.n_cells))
