@@ -42,7 +42,7 @@ def command(
         raise click.UsageError("--preset full needs --data DIR, a folder of MNIST's four IDX files")
     size = PRESETS[preset]
     if model == "cnn":
-        network, space = "cnn", cnn_space()
+        network, space = "cnn", cnn_space(min(12, size.max_epochs))
     elif preset == "full":
         network, space = "wide", wide_space()
     else:

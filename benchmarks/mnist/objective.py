@@ -86,8 +86,9 @@ def cnn_space(max_epochs: int = 8) -> hpo.Space:
             "kernel_size": hpo.Ordinal([3, 5]),
             "hidden_size": hpo.Int(32, 128, log=True),
             "learning_rate": hpo.Float(3e-4, 1e-2, log=True),
-            "epochs": hpo.Int(2, max_epochs),
+            "epochs": hpo.Int(min(4, max_epochs), max_epochs),
             "dropout": hpo.Float(0.0, 0.5),
+            "max_shift": hpo.Int(0, 1),
         }
     )
 

@@ -80,7 +80,9 @@ class Space:
         self._low = self._warp(self._first - self._step / 2)
         self._high = self._warp(self._last + self._step / 2)
         # Halves, since the width of -1e308..1e308 overflows.
-        self._half_width = np.where(self._constant, 1.0, self._high / 2 - self._low / 2)
+        self._half_low = self._low / 2
+        self._half_width = np.where(self._constant, 1.0, self._high / 2 - self._half_low)
+        self._has_constant = bool(self._constant.any())
         self._plain_floats = all(isinstance(p, Float) for p in columns)
 
     @classmethod
@@ -301,8 +303,8 @@ class Space:
         return numbers
 
     def _to_unit(self, V: Array) -> Array:
-        U = (self._warp(V) / 2 - self._low / 2) / self._half_width
-        if self._constant.any():
+        U = (self._warp(V) / 2 - self._half_low) / self._half_width
+        if self._has_constant:
             U[:, self._constant] = np.where(np.isnan(V[:, self._constant]), np.nan, 0.5)
         clipped: Array = np.minimum(np.maximum(U, 0.0), 1.0)
         return clipped
