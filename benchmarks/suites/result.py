@@ -50,7 +50,8 @@ def as_page(result: Regrets, suite: str) -> str:
     for column, curves in ((1, np.array(regret)), (2, np.array(rank))):
         for i, name in enumerate(result.searchers):
             _curve(figure, column, name, colour[name], numbers, curves[:, :, i])
-    figure.update_xaxes(title="number of trials", type="log", gridcolor=RULE, dtick="D2")
+    ticks = [m for m in (5, *MARKS) if m <= n]
+    figure.update_xaxes(title="number of trials", type="log", gridcolor=RULE, tickvals=ticks)
     figure.update_yaxes(
         title=f"regret, random search after {n} trials = 1", type="log", gridcolor=RULE, col=1
     )
