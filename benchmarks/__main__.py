@@ -7,8 +7,10 @@ import click
 COMMANDS = {
     "mnist": "benchmarks.mnist.command",
     "notes": "benchmarks.mnist.notes",
+    "parts": "benchmarks.mnist.parts",
     "tables": "benchmarks.suites.command",
     "functions": "benchmarks.suites.command",
+    "ablations": "benchmarks.ablations",
     "speed": "benchmarks.speed.command",
 }
 

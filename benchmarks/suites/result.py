@@ -53,8 +53,9 @@ def as_page(result: Regrets, suite: str) -> str:
     ticks = [m for m in (5, *MARKS) if m <= n]
     figure.update_xaxes(title="number of trials", type="log", gridcolor=RULE, tickvals=ticks)
     figure.update_yaxes(
-        title=f"regret, random search after {n} trials = 1", type="log", gridcolor=RULE, col=1
-    )
+        title=f"regret, random search after {n} trials = 1", type="log", gridcolor=RULE,
+        tickvals=[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10], col=1,
+    )  # fmt: skip
     figure.update_yaxes(title=f"mean rank among {len(result.searchers)} searchers", gridcolor=RULE, col=2)
     figure.update_layout(
         title=f"{suite}: {len(result.problems)} problems, {result.R.shape[2]} paired seeds; "

@@ -52,6 +52,7 @@ class GPSearcher(Searcher):
     n_initial: int = 6
     warp: str = "half-rank"
     name: ClassVar[str] = "gp"
+    prior: ClassVar[Prior] = Prior()  # no option: what a user knows of length scales the data know better
 
     def __post_init__(self) -> None:
         if isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 2:
@@ -71,7 +72,7 @@ class GPSearcher(Searcher):
         if int(complete.sum()) < self.n_initial:
             u = _spread_out(space, history, seen, features, rng)
             return Suggestion(space.decode(u[None])[0], {"reason": "initial"})
-        model = _Model.fitted(features, history, self.warp)
+        model = _Model.fitted(features, history, self.warp, self.prior)
         found = _maximum(space, history, seen, features, model, rng)
         if found is None:
             u, value = seen.fresh(rng), None
@@ -138,7 +139,7 @@ class _Model:
     memory: dict[str, Any]
 
     @classmethod
-    def fitted(cls, features: Features, history: History, warp: str) -> _Model:
+    def fitted(cls, features: Features, history: History, warp: str, prior: Prior) -> _Model:
         X, y = history.X[history.complete], history.y[history.complete]
         kept = _subset(y)
         Z, groups = features(X), features.groups
@@ -146,12 +147,12 @@ class _Model:
         # Refits thin out: hyperparameters move little once trials are many.
         if memory is None or len(y) - memory["n"] >= max(1, len(y) // 20):
             names = list(WARPS) if warp == "auto" else [warp]
-            memory = _refit(Z, y, groups, names, memory)
+            memory = _refit(Z, y, groups, names, memory, prior)
         posterior = condition(Z[kept], WARPS[memory["warp"]](y)[kept], np.array(memory["theta"]), groups)
         best = float(posterior.predict(posterior.Z)[0].min())
         success = None
         if history.failed.any():
-            success = _success(features, history)
+            success = _success(features, history, prior)
             # A failed point counts as an ordinary bad one: its neighbours lose their promise.
             Z_failed = features(history.X[history.failed][-MAX_PENDING:])
             pessimistic = np.full(len(Z_failed), np.median(posterior.y))
@@ -182,7 +183,12 @@ class _Model:
 
 
 def _refit(
-    Z: Array, y: Array, groups: NDArray[np.int64], names: list[str], memory: Mapping[str, Any] | None
+    Z: Array,
+    y: Array,
+    groups: NDArray[np.int64],
+    names: list[str],
+    memory: Mapping[str, Any] | None,
+    prior: Prior,
 ) -> dict[str, Any]:
     """Fit under each warp; keep the one that predicts the better half best, each point left out.
 
@@ -191,14 +197,15 @@ def _refit(
     n = len(y)
     kept = _subset(y, MAX_FIT)
     y = y[kept]
-    mean = Prior().moments(int(groups.max()) + 1 if len(groups) else 0)[0]
+    mean = prior.moments(int(groups.max()) + 1 if len(groups) else 0)[0]
     starts = [mean] if memory is None else [np.array(memory["theta"])]
     if memory is not None and len(y) <= 20:
         starts.append(mean)
     results = []
     for name in names:
         warped = WARPS[name](y)
-        posterior, _ = fit(Z[kept], warped, groups, starts, 60 if memory is None else WARM_ITERATIONS)
+        iterations = 60 if memory is None else WARM_ITERATIONS
+        posterior, _ = fit(Z[kept], warped, groups, starts, iterations, prior)
         loo_mean, variance = posterior.leave_one_out()
         good = y <= np.sort(y)[(len(y) - 1) // 2]  # the median, which cannot overflow
         density = -0.5 * ((warped - loo_mean) ** 2 / variance + np.log(variance) + LOG_2PI)[good]
@@ -208,13 +215,13 @@ def _refit(
     return {"n": n, "warp": name, "theta": [_short(t) for t in theta]}
 
 
-def _success(features: Features, history: History) -> Posterior:
+def _success(features: Features, history: History, prior: Prior) -> Posterior:
     """Process of +1 where trials succeeded and -1 where they failed, nearest the best points."""
     label = np.where(history.failed, -1.0, 1.0)
     kept = np.arange(len(label))[-MAX_FIT:]
     Z, groups = features(history.X[kept]), features.groups
-    mean = Prior().moments(int(groups.max()) + 1 if len(groups) else 0)[0]
-    return fit(Z, label[kept], groups, [mean], max_iterations=20)[0]
+    mean = prior.moments(int(groups.max()) + 1 if len(groups) else 0)[0]
+    return fit(Z, label[kept], groups, [mean], 20, prior)[0]
 
 
 def _subset(y: Array, limit: int = MAX_POINTS) -> NDArray[np.int64]:
