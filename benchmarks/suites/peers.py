@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
@@ -85,9 +85,21 @@ class NevergradSearcher(hpo.Searcher):
 
     name: ClassVar[str] = "nevergrad"
     budget: int = 100
+    _replays: dict[int, _Replay] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def suggest(self, space: hpo.Space, history: hpo.History, rng: np.random.Generator) -> hpo.Suggestion:
         """Configuration to try next: the earlier asks are replayed, so that its state is its own."""
+        seed = history.infos[0]["seed"] if len(history.infos) else int(rng.integers(2**31))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            replay = self._replays.get(seed)
+            if replay is None or not replay.is_prefix(space, history):
+                self._replays.clear()
+                replay = self._replays[seed] = _Replay(space, self._optimizer(space, seed))
+            asked = replay.ask(history).value
+        return hpo.Suggestion(_from_plain(space, [asked[n] for n in space.names]), {"seed": seed})
+
+    def _optimizer(self, space: hpo.Space, seed: int) -> Any:
         import nevergrad as ng
 
         def parameter(p: Any) -> Any:
@@ -102,17 +114,36 @@ class NevergradSearcher(hpo.Searcher):
             indices = list(range(len(p.choices)))
             return ng.p.TransitionChoice(indices) if isinstance(p, Ordinal) else ng.p.Choice(indices)
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            instrumentation = ng.p.Dict(**{n: parameter(p) for n, p in space.parameters.items()})
-            seed = history.infos[0]["seed"] if len(history.infos) else int(rng.integers(2**31))
-            instrumentation.random_state.seed(seed)
-            optimizer = ng.optimizers.NGOpt(parametrization=instrumentation, budget=self.budget)
-            worst = float(np.nanmax(history.y)) if history.complete.any() else 0.0
-            for y in history.y:
-                optimizer.tell(optimizer.ask(), worst if np.isnan(y) else float(y))
-            asked = optimizer.ask().value
-        return hpo.Suggestion(_from_plain(space, [asked[n] for n in space.names]), {"seed": seed})
+        instrumentation = ng.p.Dict(**{n: parameter(p) for n, p in space.parameters.items()})
+        instrumentation.random_state.seed(seed)
+        return ng.optimizers.NGOpt(parametrization=instrumentation, budget=self.budget)
+
+
+class _Replay:
+    """A nevergrad optimiser and the losses it was told; used again while the history only grows."""
+
+    def __init__(self, space: hpo.Space, optimizer: Any) -> None:
+        self.space, self.optimizer = space, optimizer
+        self.y = np.empty(0)
+        self.candidate: Any = None
+
+    def is_prefix(self, space: hpo.Space, history: hpo.History) -> bool:
+        n = len(self.y)
+        return (
+            space is self.space and n <= len(history) and np.array_equal(self.y, history.y[:n], equal_nan=True)
+        )
+
+    def ask(self, history: hpo.History) -> Any:
+        for i in range(len(self.y), len(history)):
+            asked = self.optimizer.ask() if self.candidate is None else self.candidate
+            y, known = history.y[i], history.y[: i + 1]
+            worst = float(np.nanmax(known)) if np.isfinite(known).any() else 0.0
+            self.optimizer.tell(asked, worst if np.isnan(y) else float(y))
+            self.candidate = None
+        self.y = history.y.copy()
+        if self.candidate is None:
+            self.candidate = self.optimizer.ask()
+        return self.candidate
 
 
 @dataclass(frozen=True)
