@@ -130,7 +130,9 @@ class _Replay:
     def is_prefix(self, space: hpo.Space, history: hpo.History) -> bool:
         n = len(self.y)
         return (
-            space is self.space and n <= len(history) and np.array_equal(self.y, history.y[:n], equal_nan=True)
+            space is self.space
+            and n <= len(history)
+            and np.array_equal(self.y, history.y[:n], equal_nan=True)
         )
 
     def ask(self, history: hpo.History) -> Any:

@@ -11,12 +11,12 @@ w (p,)    1 / (length scale)^2 of each feature
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-SQRT5 = np.sqrt(5.0)
 
 
 @dataclass(frozen=True)
@@ -38,68 +38,107 @@ class Features:
     is_categorical: NDArray[np.bool_]
     is_conditional: NDArray[np.bool_]
 
-    @property
-    def groups(self) -> NDArray[np.int64]:
-        """Length scale of each feature, (p,)."""
-        widths = [self._width(j) for j in range(len(self.n_cells))]
-        used = [w for w in widths if w]
-        return np.repeat(np.arange(len(used)), used)
-
-    @property
+    @cached_property
     def columns(self) -> NDArray[np.int64]:
         """Column that each length scale belongs to, (number of length scales,)."""
-        return np.flatnonzero([self._width(j) for j in range(len(self.n_cells))])
+        return np.flatnonzero(self._widths)
+
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """Length scale of each feature, (p,)."""
+        return np.repeat(np.arange(len(self.columns)), self._widths[self.columns])
 
     def __call__(self, X: Array) -> Array:
         """Features of points, (n, p)."""
-        blocks = [self._block(j, X[:, j]) for j in range(X.shape[1]) if self._width(j)]
-        return np.hstack(blocks) if blocks else np.zeros((len(X), 0))
+        source, offset = self._source, self._offset
+        if self._is_plain:
+            return np.ascontiguousarray(X[:, source])
+        inactive = np.isnan(X)
+        Z: Array = np.where(inactive, 0.5, X)[:, source] - offset
+        Z[:, self._flags] = 0.5
+        m, choice, one_hot = self._choices
+        cell = np.minimum(np.floor(Z[:, one_hot] * m), m - 1.0)
+        Z[:, one_hot] = (cell == choice) / np.sqrt(2.0)
+        Z[inactive[:, source]] = 0.0
+        return Z
 
     def pull_back(self, gradient: Array) -> Array:
         """Gradient with respect to X from the one with respect to Z; 0 for categoricals, (n, d)."""
         out = np.zeros((len(gradient), len(self.n_cells)))
-        start = 0
-        for j in range(len(self.n_cells)):
-            width = self._width(j)
-            if width and not self.is_categorical[j]:
-                out[:, j] = gradient[:, start]
-            start += width
+        numeric = ~self.is_categorical[self.columns]
+        out[:, self.columns[numeric]] = gradient[:, self._starts[numeric]]
         return out
 
-    def _width(self, j: int) -> int:
-        if self.is_categorical[j]:
-            return int(self.n_cells[j]) if self.n_cells[j] > 1 or self.is_conditional[j] else 0
-        if self.is_conditional[j]:
-            return 2
-        return int(self.n_cells[j] > 1)
+    @cached_property
+    def _widths(self) -> NDArray[np.int64]:
+        """Number of features of each column, (d,)."""
+        varies = (self.n_cells > 1) | self.is_conditional
+        m = np.where(self.is_categorical, self.n_cells, 1.0 + self.is_conditional)
+        return np.where(varies, m, 0.0).astype(np.int64)
 
-    def _block(self, j: int, x: Array) -> Array:
-        active = ~np.isnan(x)
-        filled = np.where(active, x, 0.5)
-        if self.is_categorical[j]:
-            m = int(self.n_cells[j])
-            cell = np.minimum((filled * m).astype(np.int64), m - 1)
-            one_hot: Array = (cell[:, None] == np.arange(m)) * active[:, None] / np.sqrt(2.0)
-            return one_hot
-        if self.is_conditional[j]:
-            return np.column_stack([filled - 0.5, 0.5 * active])
-        return filled[:, None]
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        """First feature of each length scale."""
+        return np.searchsorted(self.groups, np.arange(len(self.columns)))
+
+    @cached_property
+    def _source(self) -> NDArray[np.int64]:
+        """Column that each feature comes from, (p,)."""
+        return self.columns[self.groups]
+
+    @cached_property
+    def _is_plain(self) -> bool:
+        return not (self.is_categorical | self.is_conditional)[self.columns].any()
+
+    @cached_property
+    def _offset(self) -> Array:
+        return np.where(self.is_conditional & ~self.is_categorical, 0.5, 0.0)[self._source]
+
+    @cached_property
+    def _flags(self) -> NDArray[np.int64]:
+        """Features that say whether a conditional number is active."""
+        numeric = (self.is_conditional & ~self.is_categorical)[self.columns]
+        return self._starts[numeric] + 1
+
+    @cached_property
+    def _choices(self) -> tuple[Array, Array, NDArray[np.int64]]:
+        """Number of choices and choice of each one-hot feature, and which features they are."""
+        one_hot = np.flatnonzero(self.is_categorical[self._source])
+        choice = (one_hot - self._starts[self.groups[one_hot]]).astype(np.float64)
+        return self.n_cells[self._source[one_hot]], choice, one_hot
 
 
 def squared_distance(Z1: Array, Z2: Array, w: Array) -> Array:
     """Weighted squared distances between rows, (n1, n2); rounding below zero is clipped."""
-    A = Z1 * w
-    r2 = (A * Z1).sum(1)[:, None] + (Z2 * Z2 * w).sum(1)[None, :] - 2.0 * A @ Z2.T
-    clipped: Array = np.maximum(r2, 0.0)
-    return clipped
+    A = Z1 * (-2.0 * w)
+    r2: Array = A @ Z2.T
+    r2 += (A * Z1).sum(1)[:, None] * -0.5
+    r2 += (Z2 * Z2) @ w
+    return np.maximum(r2, 0.0, out=r2)
 
 
-def matern52(r2: Array) -> tuple[Array, Array]:
-    """Matérn-5/2 correlation of squared distances, and its derivative by them.
+def matern52(r2: Array) -> Array:
+    """Matérn-5/2 correlation of squared distances.
 
-    k = (1 + sqrt(5) r + 5 r^2 / 3) exp(-sqrt(5) r)    (Rasmussen & Williams 2006, eq. 4.17)
-    dk / d(r^2) = -5/6 (1 + sqrt(5) r) exp(-sqrt(5) r), finite at r = 0
+    k = (1 + s + s^2 / 3) exp(-s) with s = sqrt(5) r    (Rasmussen & Williams 2006, eq. 4.17)
     """
-    s = SQRT5 * np.sqrt(r2)
+    s = np.sqrt(5.0 * r2)
+    k = s * (1.0 / 3.0)
+    k += 1.0
+    k *= s
+    k += 1.0
+    k *= np.exp(np.negative(s, out=s), out=s)
+    return k
+
+
+def matern52_with_slope(r2: Array) -> tuple[Array, Array]:
+    """The correlation, and its derivative by the squared distance.
+
+    dk / d(r^2) = -5/6 (1 + s) exp(-s), finite at r = 0
+    """
+    s = np.sqrt(5.0 * r2)
     e = np.exp(-s)
-    return (1.0 + s + (5.0 / 3.0) * r2) * e, (-5.0 / 6.0) * (1.0 + s) * e
+    slope = (1.0 + s) * e
+    k: Array = slope + (5.0 / 3.0) * r2 * e
+    slope *= -5.0 / 6.0
+    return k, slope

@@ -73,33 +73,50 @@ def maximize(
     n_starts, rounds : int
         Points that climb, and how often gradient and neighbour moves alternate.
     """
-    values = score(domain.snap(candidates))
-    order = np.argsort(-np.round(values, 9), kind="stable")
+    pool = _Pool(score, domain)
+    order = _descending(pool.scored(candidates))
     U = candidates[_diverse(candidates, order, n_starts)]
-    pool = [U]
-    for _ in range(rounds):
+    is_discrete = bool(np.isfinite(domain.n_cells[domain.n_cells > 1]).any())
+    for _ in range(rounds if is_discrete else 1):
         if domain.smooth.size:
             U = _climb_smooth(score_with_gradient, domain, U)
-            pool.append(U)
-        if not np.isinf(domain.n_cells[domain.n_cells > 1]).all():
-            U = _climb_neighbours(score, domain, U, rng)
-            pool.append(U)
+        if is_discrete:
+            U = _climb_neighbours(pool, domain, U, rng)
         else:
-            break
-    pool.append(candidates[order[:200]])
-    return _best_allowed(score, domain, np.concatenate(pool))
+            pool.scored(U)
+    return pool.best_allowed()
 
 
-def _best_allowed(score: Score, domain: Domain, U: Array) -> tuple[Array, float] | None:
-    snapped = domain.snap(U)
-    values = score(snapped)
-    order = np.argsort(-np.round(values, 9), kind="stable")
-    for start in range(0, len(order), 16):
-        block = order[start : start + 16]
-        good = block[domain.allowed(snapped[block])]
-        if good.size:
-            return snapped[good[0]], float(values[good[0]])
-    return None
+class _Pool:
+    """Every point scored so far: the best one may have been tried already, and so may many next to it."""
+
+    def __init__(self, score: Score, domain: Domain) -> None:
+        self.score, self.domain = score, domain
+        self.points: list[Array] = []
+        self.values: list[Array] = []
+
+    def scored(self, U: Array) -> Array:
+        """Values of the configurations that these points stand for, (m,)."""
+        snapped = self.domain.snap(U)
+        values = self.score(snapped)
+        self.points.append(snapped)
+        self.values.append(values)
+        return values
+
+    def best_allowed(self) -> tuple[Array, float] | None:
+        points, values = np.concatenate(self.points), np.concatenate(self.values)
+        order = _descending(values)
+        for start in range(0, len(order), 64):
+            block = order[start : start + 64]
+            good = block[self.domain.allowed(points[block])]
+            if good.size:
+                return points[good[0]], float(values[good[0]])
+        return None
+
+
+def _descending(values: Array) -> NDArray[np.int64]:
+    """Positions from the best value down; ties, also by rounding, in their order."""
+    return np.argsort(-np.round(values, 9), kind="stable")
 
 
 def _diverse(U: Array, order: NDArray[np.int64], n: int) -> list[int]:
@@ -139,13 +156,13 @@ def _climb_smooth(score_with_gradient: ScoreWithGradient, domain: Domain, U: Arr
     return climbed
 
 
-def _climb_neighbours(score: Score, domain: Domain, U: Array, rng: np.random.Generator) -> Array:
+def _climb_neighbours(pool: _Pool, domain: Domain, U: Array, rng: np.random.Generator) -> Array:
     """Move every start to its best one-step neighbour until none is better."""
     current = U.copy()
-    values = score(domain.snap(current))
+    values = pool.scored(current)
     for _ in range(10):
         neighbours, owner = _neighbours(domain, current, rng)
-        scores = score(domain.snap(neighbours))
+        scores = pool.scored(neighbours)
         improved = False
         for i in range(len(current)):
             mine = np.flatnonzero(owner == i)

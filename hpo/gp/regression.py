@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.optimize import minimize
 
-from hpo.gp.kernels import Array, matern52, squared_distance
+from hpo.gp.kernels import Array, matern52, matern52_with_slope, squared_distance
 
 MEAN_VARIANCE = 1.0
 LOG_2PI = float(np.log(2 * np.pi))
@@ -76,14 +76,14 @@ class Posterior:
     def predict(self, Z: Array) -> tuple[Array, Array]:
         """Mean and sd of the noise-free function, (m,) each (RW eq. 2.25, 2.26)."""
         signal = np.exp(self.theta[-2])
-        k = signal * matern52(squared_distance(Z, self.Z, self.w))[0] + MEAN_VARIANCE
+        k = signal * matern52(squared_distance(Z, self.Z, self.w)) + MEAN_VARIANCE
         A = k @ self.L_inv.T
         return k @ self.alpha, self._sd(signal, A)
 
     def predict_with_gradient(self, Z: Array) -> tuple[Array, Array, Array, Array]:
         """Mean, sd, and their gradients by the features: (m,), (m,), (m, p), (m, p)."""
         signal, w = np.exp(self.theta[-2]), self.w
-        kernel, slope = matern52(squared_distance(Z, self.Z, w))
+        kernel, slope = matern52_with_slope(squared_distance(Z, self.Z, w))
         k = signal * kernel + MEAN_VARIANCE
         A = k @ self.L_inv.T
         sd = self._sd(signal, A)
@@ -116,7 +116,7 @@ class Posterior:
 def condition(Z: Array, y: Array, theta: Array, groups: NDArray[np.int64]) -> Posterior:
     """Posterior for given hyperparameters (RW algorithm 2.1)."""
     w = np.exp(-2.0 * theta[:-2])[groups]
-    K = np.exp(theta[-2]) * matern52(squared_distance(Z, Z, w))[0] + MEAN_VARIANCE
+    K = np.exp(theta[-2]) * matern52(squared_distance(Z, Z, w)) + MEAN_VARIANCE
     L = _cholesky(K, float(np.exp(theta[-1])))
     L_inv, _ = lapack.dtrtri(L, lower=1)
     return Posterior(Z, y, theta, groups, L_inv, L_inv.T @ (L_inv @ y))
@@ -172,7 +172,7 @@ def log_posterior(
     n = len(y)
     w = np.exp(-2.0 * theta[:-2])[groups]
     signal, noise = float(np.exp(theta[-2])), float(np.exp(theta[-1]))
-    M, slope = matern52(squared_distance(Z, Z, w))
+    M, slope = matern52_with_slope(squared_distance(Z, Z, w))
     L = _cholesky(signal * M + MEAN_VARIANCE, noise)
     inverse, _ = lapack.dpotri(L, lower=1)
     inverse = np.tril(inverse) + np.tril(inverse, -1).T

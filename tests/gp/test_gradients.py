@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from hpo.gp.acquisition import log_expected_improvement, log_probability_positive
-from hpo.gp.kernels import Features, matern52, squared_distance
+from hpo.gp.kernels import Features, matern52, matern52_with_slope, squared_distance
 from hpo.gp.regression import Prior, condition, log_posterior
 
 
@@ -25,9 +25,11 @@ def differences(f, x, step=1e-6):
 
 def test_kernel_slope():
     r2 = np.array([1e-6, 0.1, 1.0, 9.0])
-    slope = (matern52(r2 * (1 + 1e-5))[0] - matern52(r2 * (1 - 1e-5))[0]) / (2e-5 * r2)
-    assert matern52(r2)[1] == pytest.approx(slope, rel=1e-3)
-    assert matern52(np.zeros(1))[0][0] == 1.0
+    expected = (matern52(r2 * (1 + 1e-5)) - matern52(r2 * (1 - 1e-5))) / (2e-5 * r2)
+    kernel, slope = matern52_with_slope(r2)
+    assert slope == pytest.approx(expected, rel=1e-3)
+    assert kernel == pytest.approx(matern52(r2), rel=1e-14)
+    assert matern52(np.zeros(1))[0] == 1.0
 
 
 def test_evidence(data):
