@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpo.space import Categorical, Float, InfeasibleSpaceError, Int, Ordinal, Space, SpaceError
@@ -144,6 +144,12 @@ def test_a_needle_in_a_finite_space_is_found():
         (lambda: Space({"x": Float(0, 1, when={"y": 1})}), "'y', not in the space"),
         (lambda: Space({"x": Float(0, 1, when={"y": 3}), "y": Int(0, 2)}), "from 0 to 2"),
         (lambda: Space({"x": Int(0, 1, when={"y": 1}), "y": Int(0, 1, when={"x": 1})}), "circle"),
+        (lambda: Space({"x": Int(0, 1, when={"y": 0.5}), "y": Float(0, 1)}), "'y' is continuous"),
+        (lambda: Float(1, 2, log="yes"), "log='yes'"),
+        (lambda: Space({"x": [1, 2, 2]}), r"parameter 'x': choices=\[1, 2, 2\]: 2 stands there twice"),
+        (lambda: Space({"x": scipy.stats.randint(5, 5)}), r"parameter 'x': distribution randint\(5, 5\)"),
+        (lambda: Space({"x": [1, 2]}, constraints=lambda p: True), "constraints=.*must be a list"),
+        (lambda: Space({"x": [1, 2]}, constraints=None), "constraints=None"),
     ],
 )
 def test_unusable_definitions_are_refused_by_name(make, message):
@@ -170,6 +176,107 @@ def test_unusable_values_are_refused_by_name(params, message):
     )
     with pytest.raises(SpaceError, match=message):
         space.canonical(params)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "values"),
+    [
+        (Float(0, 1, step=0.1), [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]),
+        (Float(0, 1, step=0.3), [0.0, 0.3, 0.6, 0.9]),
+        (Float(0, 1, step=1 / 3), [0.0, 1 / 3, 2 / 3, 1.0]),
+        (Float(1000.0001, 1000.0003, step=1e-4), [1000.0001, 1000.0002, 1000.0003]),
+        (Float(1e15, 1e15 + 1, step=0.5), [1e15, 1e15 + 0.5, 1e15 + 1]),
+        (Float(0, 3e-21, step=1e-21), [0.0, 1e-21, 2e-21, 3e-21]),
+        (Float(-0.5, 0.2, step=0.35), [-0.5, -0.15, 0.2]),
+        (Int(0, 10, step=4), [0, 4, 8]),
+    ],
+)
+def test_stepped_values_are_as_one_would_write_them(parameter, values):
+    # Alone, beside another kind, and as the parent of a condition on each of them.
+    for others in ({}, {"kind": Categorical(["a"])}, {"child": Int(1, 2, when={"x": values[1:]})}):
+        space = Space({"x": parameter, **others})
+        listed = space.decode(space.enumerate(100))
+        assert sorted({p["x"] for p in listed}) == values
+        assert all(("child" in p) == ("child" in others and p["x"] != values[0]) for p in listed)
+        for value in values:
+            params = {"x": value, **({"kind": "a"} if "kind" in others else {})}
+            if "child" in others and value != values[0]:
+                params["child"] = 2
+            assert space.canonical(params) == params
+            assert space.decode(space.encode([params])) == [params]
+
+
+def test_levels_are_spread_and_hold_both_ends():
+    space = Space(
+        {"r": Float(1e-4, 1, log=True), "n": Int(1, 100), "k": Categorical("abc"[i] for i in range(3))}
+    )
+    rates = [
+        Space({"r": space.parameters["r"]}).decode(u[None])[0]["r"] for u in space.levels("r", 5)[:, None]
+    ]
+    assert rates == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1, 1])
+    assert space.levels("r", 1).tolist() == [0.5]
+    assert len(space.levels("n", 7)) == 7
+    assert space.levels("k", 99).tolist() == pytest.approx([1 / 6, 3 / 6, 5 / 6])
+
+
+def test_the_conditions_of_a_set_have_one_order_in_every_process():
+    assert Int(0, 1, when={"k": {"c", "a", "b"}}).when == {"k": ("a", "b", "c")}
+
+
+def test_the_size_of_a_huge_space_overflows_quietly():
+    assert Space({f"i{j}": Int(0, 2**53) for j in range(50)}).size == np.inf
+
+
+@st.composite
+def spaces(draw):
+    """Any space whose conditions point to discrete parameters before it."""
+    parameters = {}
+    for i in range(draw(st.integers(1, 6))):
+        parents = [(n, p) for n, p in parameters.items() if np.isfinite(p.n_cells)]
+        when = None
+        if parents and draw(st.booleans()):
+            name, parent = draw(st.sampled_from(parents))
+            indices = draw(st.sets(st.integers(0, int(parent.n_cells) - 1), min_size=1, max_size=3))
+            when = {name: [parent.value(parent.first + i * parent.grid_step) for i in indices]}
+        low, width = draw(st.integers(-1000, 1000)), draw(st.integers(0, 300))
+        parameters[f"p{i}"] = draw(
+            st.sampled_from(
+                [
+                    Float(low / 7, low / 7 + width / 3, when=when),
+                    Float(10.0 ** (low / 4), 10.0 ** (low / 4 + width / 10), log=True, when=when),
+                    Float(
+                        low / 10,
+                        low / 10 + width / 8,
+                        step=draw(st.sampled_from([0.1, 0.25, 1 / 3])),
+                        when=when,
+                    ),
+                    Int(low, low + width, step=draw(st.integers(1, 9)), when=when),
+                    Int(abs(low) + 1, abs(low) + 1 + width, log=True, when=when),
+                    Ordinal([2**i for i in range(1 + width % 9)], when=when),
+                    Categorical([*"abcdefghi"[: 1 + width % 9]], when=when),
+                ]
+            )
+        )
+    return Space(parameters)
+
+
+@settings(max_examples=200, deadline=None)
+@given(space=spaces(), seed=st.integers(0, 2**32 - 1))
+def test_the_codec_of_any_space_goes_there_and_back(space, seed):
+    drawn = np.random.default_rng(seed).random((20, len(space)))
+    drawn[0], drawn[1] = 0.0, 1.0
+    U = space.snap(drawn)
+    configurations = space.decode(drawn)
+    assert ((U >= 0) & (U <= 1) | np.isnan(U)).all()
+    np.testing.assert_array_equal(np.isnan(U), ~space.active(drawn))
+    np.testing.assert_allclose(space.encode(configurations), U, rtol=0, atol=1e-9)
+    for params, again in zip(configurations, space.decode(U)):
+        assert space.canonical(params) == params
+        assert params.keys() == again.keys()
+        for name, value in params.items():
+            assert type(value) in (int, float, str)
+            is_free = isinstance(value, float) and space.parameters[name].step is None
+            assert again[name] == (pytest.approx(value, rel=1e-9, abs=1e-9) if is_free else value)
 
 
 @given(

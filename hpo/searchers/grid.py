@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
@@ -24,6 +24,7 @@ from hpo.trial import Array, History, Suggestion
 
 RESOLUTION = 5  # levels of a parameter that a mapping does not name
 GOLDEN = (math.sqrt(5) - 1) / 2
+MAX_LEVELS = 2**53  # choices are never thinned out
 MAX_SKIPPED = 1_000_000  # forbidden or repeated grid points in a row before the grid counts as done
 
 
@@ -70,15 +71,12 @@ class GridSearcher(Searcher):
         for name in chosen:
             if name not in space.parameters:
                 raise ValueError(f"resolution: {name!r}: not in the space; it has {', '.join(space.names)}")
-        levels = []
-        for name, parameter in space.parameters.items():
-            axis = Space({name: replace(parameter, when=None)})  # type: ignore[type-var]
-            m = chosen.get(name, default) if isinstance(parameter, Float | Int) else int(axis.size)
-            listed = axis.enumerate(m)
-            if listed is None:
-                listed = axis.snap(np.linspace(0.0, 1.0, m)[:, None] if m > 1 else np.array([[0.5]]))
-            levels.append(np.unique(listed[:, 0]))
-        return levels
+        return [
+            space.levels(
+                name, chosen.get(name, default) if isinstance(parameter, Float | Int) else MAX_LEVELS
+            )
+            for name, parameter in space.parameters.items()
+        ]
 
 
 def _next_position(history: History) -> int:
@@ -112,11 +110,13 @@ class _Grid:
     @cached_property
     def mixing(self) -> NDArray[np.int64]:
         """Lower triangular matrix c; row i is coprime to the levels of its axis."""
-        rng = np.random.default_rng(0)  # any fixed matrix serves; a drawn one has no pattern
-        C = np.zeros((len(self.m), len(self.m)), dtype=np.int64)
+        d = len(self.m)
+        drawn = np.random.default_rng(0).random((d, d))  # any fixed matrix serves; a drawn one has no pattern
+        C = np.zeros((d, d), dtype=np.int64)
         for i, j in enumerate(self.order):
-            units = [c for c in range(1, min(self.m[j], 1000) + 1) if math.gcd(c, self.m[j]) == 1]
-            C[i, :i] = rng.choice(units, size=i)
+            units = np.arange(1, min(self.m[j], 1000) + 1)
+            units = units[np.gcd(units, self.m[j]) == 1]
+            C[i, :i] = units[(drawn[i, :i] * len(units)).astype(np.int64)]
             # Golden steps keep a sweep along one axis spread out, too.
-            C[i, i] = units[int(np.argmin(np.abs(np.array(units) - GOLDEN * self.m[j])))]
+            C[i, i] = units[np.argmin(np.abs(units - GOLDEN * self.m[j]))]
         return C

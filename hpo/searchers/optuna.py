@@ -22,7 +22,7 @@ import numpy as np
 
 from hpo.searchers.base import Searcher
 from hpo.space import Categorical, Float, Int, Ordinal, Space
-from hpo.space.parameters import same
+from hpo.space.checks import same
 from hpo.trial import Array, History, Params, Suggestion
 
 MAX_REJECTIONS = 100  # configurations against the constraints before a random allowed one is taken

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -13,8 +12,6 @@ from hpo.searchers.base import Searcher
 from hpo.searchers.untried import is_tried, untried
 from hpo.space import Space
 from hpo.trial import Array, History, Suggestion
-
-BLOCK = 1024  # Sobol points made at once; a power of 2 keeps the sequence balanced
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class RandomSearcher(Searcher):
         if self.sequence == "independent":
             return Suggestion(space.decode(untried(space, history, rng))[0])
         scramble = _scramble(history, rng)
-        u = space.snap(_sobol(len(space), scramble, history.k // BLOCK)[[history.k % BLOCK]])
+        u = space.snap(_sobol_point(len(space), scramble, history.k))
         if not space.feasible(u)[0] or (np.isfinite(space.size) and is_tried(u[0], history)):
             u = untried(space, history, rng)
         return Suggestion(space.decode(u)[0], {"scramble": scramble})
@@ -62,10 +59,10 @@ def _scramble(history: History, rng: np.random.Generator) -> int:
     return int(rng.integers(2**31))
 
 
-@lru_cache(maxsize=8)
-def _sobol(d: int, scramble: int, block: int) -> Array:
+def _sobol_point(d: int, scramble: int, k: int) -> Array:
+    """Point `k` of a scrambled sequence, (1, d)."""
     sequence = qmc.Sobol(d, scramble=True, rng=np.random.default_rng(scramble))
-    if block:
-        sequence.fast_forward(block * BLOCK)
-    points: Array = sequence.random(BLOCK)
-    return points
+    if k:
+        sequence.fast_forward(k)
+    point: Array = sequence.random(1)
+    return point

@@ -1,6 +1,7 @@
 """What can be searched: parameters, conditions, constraints, and their one map to the unit cube."""
 
-from hpo.space.parameters import Categorical, Float, Int, Ordinal, Parameter, SpaceError
+from hpo.space.checks import SpaceError
+from hpo.space.parameters import Categorical, Float, Int, Ordinal, Parameter
 from hpo.space.space import InfeasibleSpaceError, Space
 
 __all__ = [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
-from hpo.space.parameters import Categorical, Float, Int, Ordinal, Parameter, SpaceError, plain
+from hpo.space.checks import SpaceError, plain
+from hpo.space.parameters import Categorical, Float, Int, Ordinal, Parameter
 
 ALLOWED = (
     "hpo.Float, hpo.Int, hpo.Ordinal, hpo.Categorical, a list of values, "
@@ -31,13 +33,19 @@ def parameter_of(name: str, notation: Any) -> Parameter:
     if isinstance(notation, Iterable) and not isinstance(notation, str | bytes | dict):
         choices = [plain(choice) for choice in notation]
         numeric = all(isinstance(c, int | float) and not isinstance(c, bool) for c in choices)
-        return Ordinal(sorted(choices)) if numeric else Categorical(choices)
+        try:
+            return Ordinal(sorted(choices)) if numeric else Categorical(choices)
+        except SpaceError as error:
+            raise SpaceError(f"parameter {name!r}: {error}") from None
     raise SpaceError(f"parameter {name!r}: {notation!r} is not a parameter; allowed: {ALLOWED}")
 
 
 def _from_distribution(name: str, frozen: Any) -> Parameter:
     kind = frozen.dist.name
+    given = f"{kind}{frozen.args}{frozen.kwds or ''}"
     low, high = (float(end) for end in frozen.support())
+    if math.isnan(low) or math.isnan(high):
+        raise SpaceError(f"parameter {name!r}: distribution {given} has no values; check its arguments")
     if kind == "randint":
         return Int(int(low), int(high))
     if kind == "uniform":
@@ -46,5 +54,4 @@ def _from_distribution(name: str, frozen: Any) -> Parameter:
         loc = frozen.kwds.get("loc", frozen.args[2] if len(frozen.args) > 2 else 0)
         if loc == 0:  # shifted, it is not uniform in log
             return Float(low, high, log=True)
-    given = f"{kind}{frozen.args}{frozen.kwds or ''}"
     raise SpaceError(f"parameter {name!r}: distribution {given} is not known; allowed: {ALLOWED}")

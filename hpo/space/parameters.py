@@ -1,24 +1,23 @@
 """The four kinds of parameter: frozen, validated when made, each knowing its own values.
 
 A parameter describes its values as *numbers* on a warped line, which is all that the codec in
-``hpo.space.space`` needs: `bounds` in warped coordinates, the `step` between the numbers of a
+``hpo.space.codec`` needs: the `first` and the `last` number, the `step` between the numbers of a
 discrete parameter, and the translation from a number to a plain Python value and back.
 """
 
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from decimal import Decimal
+from typing import Any
 
-MAX_INT = 2**53  # beyond it float64, in which all encodings are held, skips integers
+from hpo.space import checks
+from hpo.space.checks import SpaceError, is_real, plain, same
+
 MAX_CELLS = 2**53
-
-
-class SpaceError(ValueError):
-    """A search space, or values given for it, are not usable; the message names the field."""
+SLACK = 1e-9  # of a step: what rounding may add to or take from a multiple of it
 
 
 class Parameter:
@@ -92,14 +91,13 @@ class Float(Parameter):
     when: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        low, high = _real("low", self.low), _real("high", self.high)
-        _check_range(low, high, self.log)
+        low, high = checks.real("low", self.low), checks.real("high", self.high)
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
-        object.__setattr__(self, "log", bool(self.log))
-        object.__setattr__(self, "when", _conditions(self.when))
+        object.__setattr__(self, "log", checks.scale(self.log, low, high))
+        object.__setattr__(self, "when", checks.conditions(self.when))
         if self.step is not None:
-            step = _real("step", self.step)
+            step = checks.real("step", self.step)
             if step <= 0:
                 raise SpaceError(f"step={self.step!r}: must be greater than 0")
             if self.log:
@@ -118,21 +116,31 @@ class Float(Parameter):
         """Largest value that the step reaches."""
         if self.step is None:
             return self.high
-        # The small slack keeps 0.1 * 5 inside 0.0..0.5 in spite of rounding.
-        return min(self.high, self.low + self.step * math.floor((self.high - self.low) / self.step + 1e-9))
+        x = self._written(math.floor((self.high - self.low) / self.step + SLACK))
+        return self.high if abs(self.high - x) <= SLACK * self.step else x
 
     def value(self, number: float) -> float:
-        """Plain float at `number`, without the rounding dust of stepping (0.9, not 0.8999999999999999)."""
-        return float(number) if self.step is None else float(f"{number:.12g}")
+        """Plain float at `number`, without the rounding dust of stepping."""
+        if self.step is None:
+            return float(number)
+        x = self._written(round((number - self.low) / self.step))
+        return self.last if abs(self.last - x) <= SLACK * self.step else x
 
     def number(self, value: Any) -> float:
-        """Check that `value` is in range and on the grid."""
+        """Check that `value` is in range and on the grid, and move it onto the grid's number."""
         if is_real(value) and self.low <= value <= self.high:
             x = float(value)
-            if self.step is None or abs(math.remainder(x - self.low, self.step)) <= 1e-6 * self.step:
+            if self.step is None:
                 return x
+            i = round((x - self.low) / self.step)
+            if abs(x - self.low - i * self.step) <= 1e-6 * self.step:
+                return min(self.low + self.step * i, self.last)  # as the codec computes it, to the bit
         steps = f" in steps of {self.step!r}" if self.step else ""
         raise ValueError(f"must be a number from {self.low!r} to {self.high!r}{steps}")
+
+    def _written(self, i: int) -> float:
+        """``low + i * step`` as one would write it: 0.3 for three steps of 0.1, not 0.30000000000000004."""
+        return float(Decimal(repr(self.low)) + i * Decimal(repr(self.step)))
 
 
 @dataclass(frozen=True)
@@ -164,10 +172,9 @@ class Int(Parameter):
 
     def __post_init__(self) -> None:
         for name in ("low", "high", "step"):
-            object.__setattr__(self, name, _whole(name, getattr(self, name)))
-        _check_range(self.low, self.high, self.log)
-        object.__setattr__(self, "log", bool(self.log))
-        object.__setattr__(self, "when", _conditions(self.when))
+            object.__setattr__(self, name, checks.whole(name, getattr(self, name)))
+        object.__setattr__(self, "log", checks.scale(self.log, self.low, self.high))
+        object.__setattr__(self, "when", checks.conditions(self.when))
         if self.step < 1:
             raise SpaceError(f"step={self.step!r}: must be at least 1")
         if self.log and self.step != 1:
@@ -206,16 +213,8 @@ class _Choices(Parameter):
     first: float = field(default=0.0, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.choices, str | bytes) or not hasattr(self.choices, "__iter__"):
-            raise SpaceError(f"choices={self.choices!r}: must be a list of values")
-        choices = tuple(plain(choice) for choice in self.choices)
-        if not choices:
-            raise SpaceError("choices=[]: must hold at least one value")
-        for i, choice in enumerate(choices):
-            if any(same(choice, other) for other in choices[:i]):
-                raise SpaceError(f"choices={list(choices)!r}: {choice!r} stands there twice")
-        object.__setattr__(self, "choices", choices)
-        object.__setattr__(self, "when", _conditions(self.when))
+        object.__setattr__(self, "choices", checks.choices(self.choices))
+        object.__setattr__(self, "when", checks.conditions(self.when))
 
     @property
     def last(self) -> float:  # type: ignore[override]
@@ -268,70 +267,3 @@ class Categorical(_Choices):
     SpaceError
         If `choices` is empty, no list, or holds a value twice.
     """
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two choices are the same value: ``1``, ``1.0`` are, ``1`` and ``True`` are not."""
-    if isinstance(a, bool) is not isinstance(b, bool):
-        return False
-    try:
-        return bool(a == b) or (a != a and b != b)
-    except (TypeError, ValueError):  # arrays and the like have no plain truth value
-        return a is b
-
-
-def plain(value: Any) -> Any:
-    """NumPy scalars become Python's own; everything else stays."""
-    item = getattr(value, "item", None)
-    return item() if item is not None and getattr(value, "ndim", None) == 0 else value
-
-
-def is_real(value: Any) -> TypeGuard[float]:
-    """Whether `value` is a real number of Python or NumPy; booleans are not."""
-    if type(value) is float or type(value) is int:  # what nearly all are; the abstract class is slow
-        return True
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def _real(name: str, value: Any) -> float:
-    value = plain(value)
-    if not is_real(value):
-        raise SpaceError(f"{name}={value!r}: must be a number")
-    try:
-        x = float(value)
-    except OverflowError:
-        x = math.inf
-    if not math.isfinite(x):
-        raise SpaceError(f"{name}={value!r}: must be finite")
-    return x
-
-
-def _whole(name: str, value: Any) -> int:
-    value = plain(value)
-    if is_real(value) and -MAX_INT <= value <= MAX_INT:
-        x = float(value)
-        if x == int(x):
-            return int(x)
-    raise SpaceError(f"{name}={value!r}: must be a whole number within ±2**53")
-
-
-def _check_range(low: float, high: float, log: bool) -> None:
-    if low > high:
-        raise SpaceError(f"low={low!r}: must not be above high={high!r}")
-    if log and low <= 0:
-        raise SpaceError(f"low={low!r}: must be greater than 0 on a log scale")
-
-
-def _conditions(when: Mapping[str, Any] | None) -> Mapping[str, tuple[Any, ...]] | None:
-    """Every condition as a tuple of the values that satisfy it."""
-    if when is None:
-        return None
-    if not isinstance(when, Mapping) or not when:
-        raise SpaceError(f'when={when!r}: must be {{"parent": value}} or {{"parent": [values]}}')
-    conditions = {}
-    for parent, values in when.items():
-        several = isinstance(values, list | tuple | set | frozenset)
-        conditions[str(parent)] = tuple(plain(v) for v in values) if several else (plain(values),)
-        if not conditions[str(parent)]:
-            raise SpaceError(f"when={when!r}: names no value for {parent!r}")
-    return conditions

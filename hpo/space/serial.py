@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hpo.space.parameters import Categorical, Float, Int, Ordinal, Parameter, SpaceError
+from hpo.space.checks import SpaceError
+from hpo.space.parameters import Categorical, Float, Int, Ordinal, Parameter
 from hpo.space.space import Space
 
 KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Float, Int, Ordinal, Categorical)}

@@ -1,17 +1,12 @@
-"""The search space and its codec: the only code that maps to and from the unit cube.
+"""The search space: its parameters, conditions and constraints, drawn from, listed and checked.
 
-Notation
---------
-d        number of parameters, one column each
-U (n, d) points of the unit cube, anywhere in [0, 1]; NaN marks an inactive parameter
-V (n, d) the same points as *numbers*: the value itself for Float and Int, the index for choices
-
-A discrete column of m values is cut into m cells of equal width in its warped coordinate (linear
-or log); a value is encoded as the centre of its cell.
+Points are rows of (n, d) arrays in the unit cube, NaN where a parameter is inactive; the arithmetic
+is that of `hpo.space.codec`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -19,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo.space.checks import SpaceError
+from hpo.space.codec import Array, Codec, resolve
 from hpo.space.notation import parameter_of
-from hpo.space.parameters import Categorical, Float, Parameter, SpaceError
+from hpo.space.parameters import Categorical, Float, Parameter
 
-Array = NDArray[np.float64]
 Params = dict[str, Any]
 
 MAX_REJECTIONS = 100_000  # draws without one feasible point before a space is called infeasible
@@ -58,32 +54,18 @@ class Space:
         for name in parameters:
             if not isinstance(name, str) or not name:
                 raise SpaceError(f"parameter {name!r}: a name must be a non-empty string")
-        for constraint in constraints:
-            if not callable(constraint):
-                raise SpaceError(f"constraints={constraint!r}: must be callables that take params")
+        self.constraints = tuple(constraints) if isinstance(constraints, Iterable) else (None,)
+        if not all(callable(constraint) for constraint in self.constraints):
+            raise SpaceError(f"constraints={constraints!r}: must be a list of callables that take params")
         self.parameters: dict[str, Parameter] = {n: parameter_of(n, p) for n, p in parameters.items()}
-        self.constraints = tuple(constraints)
         self.names = tuple(self.parameters)
-        self._conditions = _resolve_conditions(self.parameters)
-
         columns = list(self.parameters.values())
         self.n_cells: Array = np.array([p.n_cells for p in columns])
         self.is_categorical = np.array([isinstance(p, Categorical) for p in columns])
         self.is_conditional = np.array([p.when is not None for p in columns])
-        self._first = np.array([p.first for p in columns])
-        self._last = np.array([p.last for p in columns])
-        self._step = np.array([p.grid_step for p in columns])
-        self._discrete = np.flatnonzero(self._step > 0)
-        self._log = np.flatnonzero([p.log for p in columns])
-        self._constant = self._first == self._last
-        # Cells reach half a step beyond the first and the last number.
-        self._low = self._warp(self._first - self._step / 2)
-        self._high = self._warp(self._last + self._step / 2)
-        # Halves, since the width of -1e308..1e308 overflows.
-        self._half_low = self._low / 2
-        self._half_width = np.where(self._constant, 1.0, self._high / 2 - self._half_low)
-        self._has_constant = bool(self._constant.any())
-        self._plain_floats = all(isinstance(p, Float) for p in columns)
+        self._codec = Codec(columns, resolve(self.parameters))
+        # Then numbers are values, and a row of them is a configuration.
+        self._is_plain = all(isinstance(p, Float) and not p.step and p.when is None for p in columns)
 
     @classmethod
     def of(cls, space: Space | Mapping[str, Any]) -> Space:
@@ -107,7 +89,8 @@ class Space:
     @cached_property
     def size(self) -> float:
         """Upper bound on the number of configurations; inf where any column is continuous."""
-        return float(np.prod(self.n_cells))
+        product: float = math.prod(self.n_cells.tolist())  # NumPy's warns where it overflows to inf
+        return product
 
     # -- the codec ---------------------------------------------------------------------------
 
@@ -127,7 +110,9 @@ class Space:
             [p.number(params[name]) if name in params else np.nan for name, p in self.parameters.items()]
             for params in configurations
         ]
-        return self._to_unit(self._on_grid(np.array(numbers, dtype=np.float64).reshape(-1, len(self))))
+        return self._codec.to_unit(
+            self._codec.on_grid(np.array(numbers, dtype=np.float64).reshape(-1, len(self)))
+        )
 
     def decode(self, U: Array) -> list[Params]:
         """Configurations at points of the unit cube, as dicts of plain Python values.
@@ -137,10 +122,10 @@ class Space:
         U : (n, d) array
             Anywhere in [0, 1]; inactive parameters are ignored and left out of the result.
         """
-        V = self._numbers(U)
-        if self._plain_floats and not self._conditions:
+        V = self._codec.numbers(U)
+        if self._is_plain:
             return [dict(zip(self.names, row)) for row in V.tolist()]
-        active = self._active(V).tolist()
+        active = self._codec.active(V).tolist()
         items = list(self.parameters.items())
         return [
             {name: p.value(v) for (name, p), v, is_active in zip(items, row, mask) if is_active}
@@ -149,15 +134,15 @@ class Space:
 
     def snap(self, U: Array) -> Array:
         """Move each point to the exact configuration that it decodes to, NaN where inactive."""
-        V = self._numbers(U)
-        snapped = self._to_unit(V)
-        if self._conditions:
-            snapped[~self._active(V)] = np.nan
+        V = self._codec.numbers(U)
+        snapped = self._codec.to_unit(V)
+        if self._codec.conditions:
+            snapped[~self._codec.active(V)] = np.nan
         return snapped
 
     def active(self, U: Array) -> NDArray[np.bool_]:
         """Which parameters exist at each point, (n, d)."""
-        return self._active(self._numbers(U))
+        return self._codec.active(self._codec.numbers(U))
 
     def feasible(self, U: Array) -> NDArray[np.bool_]:
         """Which points satisfy every constraint, (n,)."""
@@ -203,7 +188,7 @@ class Space:
                     row[0, j] = parameter.number(params[name])
                 except (ValueError, TypeError, OverflowError) as error:
                     raise SpaceError(f"parameter {name!r}={params[name]!r}: {error}") from None
-        for name, expected in zip(self.names, self._active(row)[0]):
+        for name, expected in zip(self.names, self._codec.active(row)[0]):
             if expected and name not in params:
                 raise SpaceError(f"parameter {name!r}: has no value in {dict(params)!r}")
             if not expected and name in params:
@@ -245,6 +230,19 @@ class Space:
                 return listed[rng.integers(len(listed), size=n)]
         return np.concatenate(found)[:n]
 
+    def levels(self, name: str, m: int) -> Array:
+        """Unit coordinates of values of one parameter, ascending: all of them, or about `m` spread evenly.
+
+        Spread ones lie even on the parameter's scale and hold both ends; a single one is the middle.
+        """
+        j = self.names.index(name)
+        if self.n_cells[j] <= m:
+            return self._codec.cells(j, int(self.n_cells[j]))
+        U = np.full((m, len(self)), 0.5)
+        if m > 1:
+            U[:, j] = np.linspace(0.0, 1.0, m)
+        return np.unique(self._codec.to_unit(self._codec.numbers(U))[:, j])
+
     def enumerate(self, limit: int) -> Array | None:
         """Every feasible configuration once, snapped, (N, d); None where there are more than `limit`.
 
@@ -264,79 +262,16 @@ class Space:
             if not np.isfinite(self.n_cells[j]):
                 return None
             m = int(self.n_cells[j])
-            exists = self._active(self._numbers(U))[:, j]
+            exists = self.active(U)[:, j]
             if np.sum(~exists) + float(np.sum(exists)) * m > limit:
                 return None
-            repeated = np.repeat(U[exists], m, axis=0)
-            V = np.full_like(repeated, self._first[j])
-            V[:, j] += self._step[j] * np.tile(np.arange(m), int(exists.sum()))
-            repeated[:, j] = self._to_unit(V)[:, j]
-            U = np.concatenate([repeated, U[~exists]])
+            extended = np.repeat(U[exists], m, axis=0)
+            extended[:, j] = np.tile(self._codec.cells(j, m), int(exists.sum()))
+            U = np.concatenate([extended, U[~exists]])
         return U[self.feasible(U)]
 
     @cached_property
     def _order(self) -> list[int]:
         """Columns, every parent before its children."""
-        conditional = [j for j, _ in self._conditions]
+        conditional = [j for j, _ in self._codec.conditions]
         return [j for j in range(len(self)) if j not in conditional] + conditional
-
-    # -- arithmetic of the codec, whole matrices at a time -----------------------------------------
-
-    def _warp(self, V: Array) -> Array:
-        warped: Array = V.copy()
-        if self._log.size:
-            warped[..., self._log] = np.log(V[..., self._log])
-        return warped
-
-    def _numbers(self, U: Array) -> Array:
-        U = np.asarray(U, dtype=np.float64)
-        V: Array = self._low * (1 - U) + self._high * U
-        if self._log.size:
-            V[:, self._log] = np.exp(V[:, self._log])
-        return self._on_grid(V)
-
-    def _on_grid(self, V: Array) -> Array:
-        if self._discrete.size:
-            first, step = self._first[self._discrete], self._step[self._discrete]
-            V[:, self._discrete] = first + step * np.rint((V[:, self._discrete] - first) / step)
-        numbers: Array = np.minimum(np.maximum(V, self._first), self._last)
-        return numbers
-
-    def _to_unit(self, V: Array) -> Array:
-        U = (self._warp(V) / 2 - self._half_low) / self._half_width
-        if self._has_constant:
-            U[:, self._constant] = np.where(np.isnan(V[:, self._constant]), np.nan, 0.5)
-        clipped: Array = np.minimum(np.maximum(U, 0.0), 1.0)
-        return clipped
-
-    def _active(self, V: Array) -> NDArray[np.bool_]:
-        active = np.ones(V.shape, dtype=bool)
-        for j, parents in self._conditions:
-            for parent, numbers in parents:
-                active[:, j] &= active[:, parent] & np.isin(V[:, parent], numbers)
-        return active
-
-
-def _resolve_conditions(parameters: Mapping[str, Parameter]) -> list[tuple[int, list[tuple[int, Array]]]]:
-    """(column, [(parent column, satisfying numbers)]) of every conditional parameter, parents first."""
-    index = {name: j for j, name in enumerate(parameters)}
-    resolved: list[tuple[int, list[tuple[int, Array]]]] = []
-    waiting = {name: dict(p.when) for name, p in parameters.items() if p.when is not None}
-    for name, when in waiting.items():
-        for parent in when:
-            if parent not in parameters:
-                raise SpaceError(f"parameter {name!r}: when={when!r} names {parent!r}, not in the space")
-    while waiting:
-        ready = [name for name, when in waiting.items() if not waiting.keys() & when.keys()]
-        if not ready:
-            raise SpaceError(f"when: the conditions of {', '.join(waiting)} depend on each other in a circle")
-        for name in ready:
-            parents = []
-            for parent, values in waiting.pop(name).items():
-                try:
-                    numbers = np.array([parameters[parent].number(value) for value in values])
-                except (ValueError, TypeError, OverflowError) as error:
-                    raise SpaceError(f"parameter {name!r}: when {parent!r} is {values!r}: {error}") from None
-                parents.append((index[parent], numbers))
-            resolved.append((index[name], parents))
-    return resolved

@@ -1,0 +1,103 @@
+"""What the fields of parameters may be: each check returns the plain value or names what is wrong."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeGuard
+
+MAX_INT = 2**53  # beyond it float64, in which all encodings are held, skips integers
+
+
+class SpaceError(ValueError):
+    """A search space, or values given for it, are not usable; the message names the field."""
+
+
+def plain(value: Any) -> Any:
+    """NumPy scalars become Python's own; everything else stays."""
+    item = getattr(value, "item", None)
+    return item() if item is not None and getattr(value, "ndim", None) == 0 else value
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two choices are the same value: ``1``, ``1.0`` are, ``1`` and ``True`` are not."""
+    if isinstance(a, bool) is not isinstance(b, bool):
+        return False
+    try:
+        return bool(a == b) or (a != a and b != b)
+    except (TypeError, ValueError):  # arrays and the like have no plain truth value
+        return a is b
+
+
+def is_real(value: Any) -> TypeGuard[float]:
+    """Whether `value` is a real number of Python or NumPy; booleans are not."""
+    if type(value) is float or type(value) is int:  # what nearly all are; the abstract class is slow
+        return True
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def real(field: str, value: Any) -> float:
+    """`value` as a finite float."""
+    value = plain(value)
+    if not is_real(value):
+        raise SpaceError(f"{field}={value!r}: must be a number")
+    try:
+        x = float(value)
+    except OverflowError:
+        x = math.inf
+    if not math.isfinite(x):
+        raise SpaceError(f"{field}={value!r}: must be finite")
+    return x
+
+
+def whole(field: str, value: Any) -> int:
+    """`value` as an int that float64 holds exactly."""
+    value = plain(value)
+    if is_real(value) and -MAX_INT <= value <= MAX_INT:
+        x = float(value)
+        if x == int(x):
+            return int(x)
+    raise SpaceError(f"{field}={value!r}: must be a whole number within ±2**53")
+
+
+def scale(log: Any, low: float, high: float) -> bool:
+    """`log` as a bool, which the range must allow."""
+    log = plain(log)
+    if not isinstance(log, bool):
+        raise SpaceError(f"log={log!r}: must be True or False")
+    if low > high:
+        raise SpaceError(f"low={low!r}: must not be above high={high!r}")
+    if log and low <= 0:
+        raise SpaceError(f"low={low!r}: must be greater than 0 on a log scale")
+    return log
+
+
+def choices(values: Any) -> tuple[Any, ...]:
+    """Choices as a tuple of plain values, each there once."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise SpaceError(f"choices={values!r}: must be a list of values")
+    found = tuple(plain(value) for value in values)
+    if not found:
+        raise SpaceError("choices=[]: must hold at least one value")
+    for i, choice in enumerate(found):
+        if any(same(choice, other) for other in found[:i]):
+            raise SpaceError(f"choices={list(found)!r}: {choice!r} stands there twice")
+    return found
+
+
+def conditions(when: Any) -> Mapping[str, tuple[Any, ...]] | None:
+    """Every condition as a tuple of the values that satisfy it."""
+    if when is None:
+        return None
+    if not isinstance(when, Mapping) or not when:
+        raise SpaceError(f'when={when!r}: must be {{"parent": value}} or {{"parent": [values]}}')
+    found = {}
+    for parent, values in when.items():
+        if isinstance(values, set | frozenset):
+            values = sorted(values, key=repr)  # the order of a set differs between processes
+        several = isinstance(values, list | tuple)
+        found[str(parent)] = tuple(plain(v) for v in values) if several else (plain(values),)
+        if not found[str(parent)]:
+            raise SpaceError(f"when={when!r}: names no value for {parent!r}")
+    return found

@@ -1,0 +1,142 @@
+"""The one map between the unit cube and the values of parameters, whole matrices at a time.
+
+Notation
+--------
+n        number of trials
+d        number of parameters
+U (n, d) points of the unit cube, anywhere in [0, 1]; NaN marks an inactive parameter
+V (n, d) the same points as *numbers*: the value itself for Float and Int, the index for choices
+
+A discrete column of m values is cut into m cells of equal width in its warped coordinate (linear
+or log); a value is encoded as the centre of its cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.space.checks import SpaceError
+from hpo.space.parameters import Parameter
+
+Array = NDArray[np.float64]
+
+# (column, [(parent's column, numbers of the parent that satisfy)]), parents before their children.
+Conditions = list[tuple[int, list[tuple[int, Array]]]]
+
+
+class Codec:
+    """Arithmetic of the columns of a space.
+
+    Parameters
+    ----------
+    columns : sequence of Parameter
+    conditions : Conditions
+    """
+
+    def __init__(self, columns: Sequence[Parameter], conditions: Conditions) -> None:
+        self.conditions = conditions
+        self.first = np.array([p.first for p in columns])
+        self.last = np.array([p.last for p in columns])
+        self.step = np.array([p.grid_step for p in columns])
+        self._discrete = np.flatnonzero(self.step > 0)
+        self._log = np.flatnonzero([p.log for p in columns])
+        self._constant = self.first == self.last
+        self._has_constant = bool(self._constant.any())
+        # Cells reach half a step beyond the first and the last number.
+        self._low = self._warp(self.first - self.step / 2)
+        self._high = self._warp(self.last + self.step / 2)
+        # Halves, since the width of -1e308..1e308 overflows.
+        self._half_low = self._low / 2
+        self._half_width = np.where(self._constant, 1.0, self._high / 2 - self._half_low)
+
+    def numbers(self, U: Array) -> Array:
+        """Numbers at points of the unit cube; those of inactive parameters mean nothing."""
+        U = np.asarray(U, dtype=np.float64)
+        V: Array = self._low * (1 - U) + self._high * U
+        if self._log.size:
+            V[:, self._log] = np.exp(V[:, self._log])
+        return self.on_grid(V)
+
+    def on_grid(self, V: Array) -> Array:
+        """The nearest numbers that parameters have. `V` is used up."""
+        if self._discrete.size:
+            first, step = self.first[self._discrete], self.step[self._discrete]
+            V[:, self._discrete] = first + step * np.rint((V[:, self._discrete] - first) / step)
+        nearest: Array = np.minimum(np.maximum(V, self.first), self.last)
+        return nearest
+
+    def to_unit(self, V: Array) -> Array:
+        """Points of the unit cube that stand for numbers."""
+        U = (self._warp(V) / 2 - self._half_low) / self._half_width
+        if self._has_constant:
+            U[:, self._constant] = np.where(np.isnan(V[:, self._constant]), np.nan, 0.5)
+        clipped: Array = np.minimum(np.maximum(U, 0.0), 1.0)
+        return clipped
+
+    def active(self, V: Array) -> NDArray[np.bool_]:
+        """Which parameters exist where their parents have these numbers, (n, d)."""
+        active = np.ones(V.shape, dtype=bool)
+        for j, parents in self.conditions:
+            for parent, satisfying in parents:
+                active[:, j] &= active[:, parent] & np.isin(V[:, parent], satisfying)
+        return active
+
+    def cells(self, j: int, m: int) -> Array:
+        """Unit coordinates of the first `m` values of the discrete or constant column `j`, (m,)."""
+        if self._constant[j]:
+            return np.full(m, 0.5)
+        v = np.minimum(self.first[j] + self.step[j] * np.arange(m), self.last[j])
+        warped = np.log(v) if j in self._log else v
+        column: Array = (warped / 2 - self._half_low[j]) / self._half_width[j]
+        return column
+
+    def _warp(self, V: Array) -> Array:
+        warped: Array = V.copy()
+        if self._log.size:
+            warped[..., self._log] = np.log(V[..., self._log])
+        return warped
+
+
+def resolve(parameters: Mapping[str, Parameter]) -> Conditions:
+    """Conditions of all parameters in terms of columns and numbers.
+
+    Raises
+    ------
+    SpaceError
+        If one names a parent that is not there, a value that it does not have, or a continuous
+        parent, or if they depend on each other in a circle.
+    """
+    index = {name: j for j, name in enumerate(parameters)}
+    waiting = {name: dict(p.when) for name, p in parameters.items() if p.when is not None}
+    for name, when in waiting.items():
+        for parent in when:
+            if parent not in parameters:
+                raise SpaceError(f"parameter {name!r}: when={when!r} names {parent!r}, not in the space")
+    resolved: Conditions = []
+    while waiting:
+        ready = [name for name, when in waiting.items() if not waiting.keys() & when.keys()]
+        if not ready:
+            raise SpaceError(f"when: the conditions of {', '.join(waiting)} depend on each other in a circle")
+        for name in ready:
+            parents = [
+                (index[parent], _satisfying(name, parent, parameters[parent], values))
+                for parent, values in waiting.pop(name).items()
+            ]
+            resolved.append((index[name], parents))
+    return resolved
+
+
+def _satisfying(name: str, parent: str, parameter: Parameter, values: Sequence[object]) -> Array:
+    """Numbers of a parent under which the parameter `name` exists."""
+    if not np.isfinite(parameter.n_cells):
+        raise SpaceError(
+            f"parameter {name!r}: when {parent!r} is {values!r}: {parent!r} is continuous and would never "
+            "be exactly that; give it a step or choices"
+        )
+    try:
+        return np.array([parameter.number(value) for value in values])
+    except (ValueError, TypeError, OverflowError) as error:
+        raise SpaceError(f"parameter {name!r}: when {parent!r} is {values!r}: {error}") from None
