@@ -10,8 +10,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from benchmarks.mnist.layers import Array, Layer
-from benchmarks.mnist.optimisers import SGD, Adam, Optimiser
+from benchmarks.mnist.layers import Array, Layer, log_softmax
+from benchmarks.mnist.optimisers import SGD, Adam, Momentum, Optimiser
 from benchmarks.mnist.training import SCHEDULES, DivergenceError, Network, train_epochs
 
 VALIDATION_FRACTION = 0.1
@@ -103,18 +103,19 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithms of the probabilities, shape (n, k)."""
-        check_is_fitted(self, "network_")
-        X = validate_data(self, X, dtype=np.float32, order="C", reset=False)
-        return self.network_.log_probabilities(X)
+        return log_softmax(self._scores(X))
 
     def predict(self, X: Any) -> Array:
         """Most probable classes, shape (n,)."""
-        best = self.predict_log_proba(X).argmax(axis=1)
-        classes: Array = self.classes_[best]
+        classes: Array = self.classes_[self._scores(X).argmax(axis=1)]
         return classes
 
     def _layers(self, n_classes: int) -> list[Layer]:
         raise NotImplementedError
+
+    def _scores(self, X: Any) -> Array:
+        check_is_fitted(self, "network_")
+        return self.network_.scores(validate_data(self, X, dtype=np.float32, order="C", reset=False))
 
     def _start(self, classes: Array) -> None:
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -126,9 +127,12 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.validation_scores_: list[float] = []
 
     def _make_optimiser(self) -> Optimiser:
+        parameters = self.network_.parameters
         if self.optimizer == "adam":
-            return Adam(self.learning_rate, self.weight_decay)
-        return SGD(self.learning_rate, self.momentum, self.weight_decay)
+            return Adam(parameters, self.learning_rate, self.weight_decay)
+        if self.momentum:
+            return Momentum(parameters, self.learning_rate, self.weight_decay, self.momentum)
+        return SGD(parameters, self.learning_rate, self.weight_decay)
 
     def _epochs(self, X: Array, codes: Array, rows: Array, epochs: int, schedule: str) -> Any:
         self._optimiser.learning_rate = self.learning_rate
@@ -150,10 +154,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return rows, held_out
 
     def _accuracy(self, X: Array, codes: Array, rows: Array) -> float:
-        return float(np.mean(self.network_.log_probabilities(X[rows]).argmax(axis=1) == codes[rows]))
+        return float(np.mean(self.network_.scores(X[rows]).argmax(axis=1) == codes[rows]))
 
     def _arrays(self) -> list[Array]:
-        found = [p.value for layer in self.network_.layers for p in layer.parameters]
+        found = [parameter.value for parameter in self.network_.parameters]
         for layer in self.network_.layers:
             found += [getattr(layer, name) for name in ("mean", "variance") if hasattr(layer, name)]
         return found

@@ -43,6 +43,8 @@ class Layer:
     def buffer(self, name: str, shape: Shape, dtype: Any = None) -> Array:
         """Reusable array; a smaller batch takes the beginning of the one made for a larger batch."""
         found = self._buffers.get(name)
+        if found is not None and found.shape == shape:
+            return found
         if found is None or len(found) < shape[0] or found.shape[1:] != shape[1:]:
             found = self._buffers[name] = np.empty(shape, dtype or self._dtype)
         return found[: shape[0]]
@@ -55,11 +57,13 @@ class Dense(Layer):
     """z = x W + 1 βᵀ, with x (b, n), W (n, m), β (m,).
 
     dx = dz Wᵀ,  ∂L/∂W = xᵀ dz,  ∂L/∂β = Σ over the batch of dz. W begins at N(0, 2/n) (He et al.,
-    "Delving deep into rectifiers", ICCV 2015, eq. 10), β at 0.
+    "Delving deep into rectifiers", ICCV 2015, eq. 10), β at 0. Before a batch normalisation, which
+    has a shift of its own, β would be in vain: ``bias=False``.
     """
 
-    def __init__(self, n_outputs: int) -> None:
+    def __init__(self, n_outputs: int, bias: bool = True) -> None:
         self.n_outputs = n_outputs
+        self.has_bias = bias
 
     def build(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Shape:
         super().build(shape, rng, dtype)
@@ -72,12 +76,13 @@ class Dense(Layer):
 
     @property
     def parameters(self) -> list[Parameter]:
-        return [self.weight, self.bias]
+        return [self.weight, self.bias] if self.has_bias else [self.weight]
 
     def forward(self, x: Array, training: bool) -> Array:
         self._x = x if training else None
-        z = np.dot(x, self.weight.value, out=self.buffer("z", (len(x), self.n_outputs)))
-        z += self.bias.value
+        z: Array = np.dot(x, self.weight.value, out=self.buffer("z", (len(x), self.n_outputs)))
+        if self.has_bias:
+            z += self.bias.value
         return z
 
     def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
@@ -86,7 +91,8 @@ class Dense(Layer):
         if needs_dx:  # before the weights move
             dx = np.dot(dz, self.weight.value.T, out=self.buffer("dx", self._x.shape))
         optimiser.step_product(self.weight, self._x, dz)
-        optimiser.step(self.bias, column_sums(dz))
+        if self.has_bias:
+            optimiser.step(self.bias, column_sums(dz))
         return dx
 
     def __getstate__(self) -> dict[str, Any]:
@@ -94,7 +100,7 @@ class Dense(Layer):
 
 
 class ReLU(Layer):
-    """z = max(x, 0), in place;  dx = dz where z > 0, else 0."""
+    """z = max(x, 0), in place;  dx = dz ∘ sign(z)."""
 
     def forward(self, x: Array, training: bool) -> Array:
         self._z = np.maximum(x, 0, out=x)
@@ -102,15 +108,15 @@ class ReLU(Layer):
 
     def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
         assert self._z is not None
-        is_on = np.greater(self._z, 0, out=self.buffer("is_on", self._z.shape, bool))
-        return np.multiply(dz, is_on, out=dz)
+        dz *= np.sign(self._z, out=self.buffer("sign", dz.shape))
+        return dz
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_z": None}
 
 
 class Dropout(Layer):
-    """z = x ∘ r / (1 − p), each r drawn Bernoulli(1 − p);  dx = dz ∘ r / (1 − p). Identity at prediction.
+    """z = x ∘ r, each r drawn 1 / (1 − p) with probability 1 − p, else 0;  dx = dz ∘ r.  z = x to predict.
 
     "Inverted" scaling, so that prediction needs none (Srivastava et al., JMLR 15, 2014, section 10).
     """
@@ -125,20 +131,19 @@ class Dropout(Layer):
     def forward(self, x: Array, training: bool) -> Array:
         if not training:
             return x
-        # 16 random bits decide well enough between kept and dropped, and cost a quarter of a float.
-        bits = np.frombuffer(self._rng.bytes(2 * x.size), np.uint16).reshape(x.shape)
-        self._is_kept = np.greater_equal(
-            bits, round(self.rate * 65536), out=self.buffer("is_kept", x.shape, bool)
-        )
-        return self._mask(x, self.buffer("z", x.shape))
+        # 16 random bits decide well enough between kept and dropped, and cost a fifth of a float.
+        bits = self._rng.bit_generator.random_raw(-(-x.size // 4)).view(np.uint16)[: x.size]
+        self._r = self.buffer("r", x.shape)
+        self._r[...] = np.greater_equal(bits.reshape(x.shape), round(self.rate * 65536))
+        self._r *= self._dtype.type(1 / (1 - self.rate))
+        return np.multiply(x, self._r, out=self.buffer("z", x.shape))
 
     def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
-        return self._mask(dz, dz)
+        dz *= self._r
+        return dz
 
-    def _mask(self, x: Array, out: Array) -> Array:
-        np.multiply(x, self._is_kept, out=out)
-        out *= self._dtype.type(1 / (1 - self.rate))
-        return out
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_r": None}
 
 
 class BatchNorm(Layer):
@@ -173,24 +178,26 @@ class BatchNorm(Layer):
         mean = column_sums(x)
         mean /= len(x)
         x_hat = np.subtract(x, mean, out=self.buffer("x_hat", x.shape))
-        variance = np.einsum("ij,ij->j", x_hat, x_hat) / len(x)
+        z = self.buffer("z", x.shape)
+        variance = column_sums(np.multiply(x_hat, x_hat, out=z))
+        variance /= len(x)
         self._inverse = 1 / np.sqrt(variance + self.EPSILON)
         x_hat *= self._inverse
         self._x_hat = x_hat
         self.mean += (1 - self.MOMENTUM) * (mean - self.mean)
         self.variance += (1 - self.MOMENTUM) * (variance - self.variance)
-        z = np.multiply(x_hat, self.gamma.value, out=self.buffer("z", x.shape))
+        np.multiply(x_hat, self.gamma.value, out=z)
         z += self.beta.value
         return z.reshape(shape)
 
     def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
         shape, dz, x_hat = dz.shape, dz.reshape(-1, dz.shape[-1]), self._x_hat
-        dgamma, dbeta = np.einsum("ij,ij->j", dz, x_hat), column_sums(dz)
-        scale = self.gamma.value * self._inverse
-        x_hat *= dgamma / len(dz)  # x̂ is not needed any more
+        z = self.buffer("z", dz.shape)  # the output is not needed any more, nor is x̂ below
+        dgamma, dbeta = column_sums(np.multiply(dz, x_hat, out=z)), column_sums(dz)
+        x_hat *= dgamma / len(dz)
         dz -= x_hat
         dz -= dbeta / len(dz)
-        dz *= scale
+        dz *= self.gamma.value * self._inverse
         optimiser.step(self.gamma, dgamma)
         optimiser.step(self.beta, dbeta)
         return dz.reshape(shape)
@@ -201,17 +208,36 @@ class BatchNorm(Layer):
 
 def column_sums(x: Array) -> Array:
     """Σ over the batch, (m,): a product with ones, which BLAS does faster than a sum down the columns."""
-    sums: Array = np.dot(_ones(len(x), x.dtype), x)
+    sums: Array = np.dot(ones(len(x), x.dtype), x)
     return sums
 
 
 @lru_cache(maxsize=16)
-def _ones(n: int, dtype: Any) -> Array:
+def ones(n: int, dtype: Any) -> Array:
+    """1, (n,); not to be changed."""
     return np.ones(n, dtype)
+
+
+def cross_entropy(z: Array, target: Array) -> tuple[float, Array]:
+    """Mean loss of scores z (b, k) against one-hot `target` (b, k), and ∂L/∂z in the place of z.
+
+    With z shifted by its row's maximum, L = mean over rows of log Σ exp(z) − z[y], which cannot
+    underflow, and ∂L/∂z = (softmax(z) − target) / b.
+    """
+    b, k = z.shape
+    z -= np.maximum.reduce(z, axis=1, keepdims=True)
+    loss = -float(np.vdot(z, target))
+    np.exp(z, out=z)
+    sums = np.dot(z, ones(k, z.dtype))
+    loss += float(np.log(sums).sum())
+    z /= sums[:, None]
+    z -= target
+    z *= 1 / b
+    return loss / b, z
 
 
 def log_softmax(z: Array) -> Array:
     """Turn scores (b, k) into log probabilities in place, row by row: z − max − log Σ exp(z − max)."""
-    z -= z.max(axis=1, keepdims=True)
-    z -= np.log(np.exp(z).sum(axis=1, keepdims=True))
+    z -= np.maximum.reduce(z, axis=1, keepdims=True)
+    z -= np.log(np.dot(np.exp(z), ones(z.shape[1], z.dtype)))[:, None]
     return z

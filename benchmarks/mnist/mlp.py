@@ -80,7 +80,7 @@ class MLP(NetworkClassifier):
     def _layers(self, n_classes: int) -> list[Layer]:
         layers: list[Layer] = []
         for size in self.hidden_sizes:
-            layers.append(Dense(int(size)))
+            layers.append(Dense(int(size), bias=not self.batch_norm))
             if self.batch_norm:
                 layers.append(BatchNorm())
             layers.append(ReLU())

@@ -1,135 +1,177 @@
-"""Optimisers: each takes the gradient of one parameter at a time and moves that parameter.
+"""Optimisers: each is given the gradient of one parameter at a time, and moves all of them once a batch.
 
-A weight matrix W (n, m) has the gradient xᵀ dz. It is given as its two factors, so that BLAS can add
-the product straight into the weights (C ← α A B + β C) without a pass of its own. Weight decay is
-decoupled: W shrinks by 1 − η λ a step (Loshchilov & Hutter, ICLR 2019), which for plain gradient descent
-is the same as the penalty λ/2 ‖W‖².
+A weight matrix W (n, m) has the gradient xᵀ dz. It comes as its two factors, so that one call of BLAS,
+C ← α xᵀ dz + β C, multiplies and accumulates; what C, α and β are is what tells the optimisers apart.
+The parameters lie one after another in one flat array, weights first, so that the rest of a step is a
+few passes over that array however many layers there are. Weight decay is decoupled: weights (not biases)
+shrink by 1 − η λ a step (Loshchilov & Hutter, ICLR 2019), which for plain gradient descent is the same
+as the penalty λ/2 ‖W‖².
 """
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import dgemm, sgemm
 
 Array = NDArray[Any]
+BLOCK = 16_384  # numbers a pass; the five arrays of a block of float32 fit a second-level cache
 
 
 class Parameter:
-    """An array that training changes, with the optimiser's memory of it."""
+    """An array that training changes; its optimiser keeps an array of the same shape beside it."""
 
     def __init__(self, value: Array, decays: bool = False) -> None:
         self.value = value
         self.decays = decays
-        self.memory: dict[str, Array] = {}
+        self.companion: Array = np.empty(0)  # until an optimiser takes it on
 
-    def remembered(self, name: str) -> Array:
-        """Array of the value's shape, zeros at first."""
-        if name not in self.memory:
-            self.memory[name] = np.zeros_like(self.value)
-        return self.memory[name]
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "companion": np.empty(0)}
 
 
-class Optimiser(Protocol):
-    """What a layer needs of an optimiser."""
+class Optimiser:
+    """Moves `parameters`, whose values it lays out in one flat array.
 
-    learning_rate: float
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+    learning_rate : float
+        η; may be changed between batches.
+    weight_decay : float
+        λ.
+    """
+
+    def __init__(
+        self, parameters: Sequence[Parameter], learning_rate: float, weight_decay: float = 0.0
+    ) -> None:
+        self.parameters = sorted(parameters, key=lambda parameter: not parameter.decays)
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.companions = np.zeros(sum(p.value.size for p in parameters), parameters[0].value.dtype)
+        self._lay_out()
 
     def begin_batch(self) -> None:
         """One more step begins; `learning_rate` is set."""
 
     def step(self, parameter: Parameter, gradient: Array) -> None:
-        """Move along `gradient`, which may be overwritten."""
+        """Take in the gradient of `parameter`, an array that may be overwritten."""
+        raise NotImplementedError
 
     def step_product(self, parameter: Parameter, x: Array, dz: Array) -> None:
-        """Move along the gradient xᵀ dz."""
+        """Take in the gradient xᵀ dz of `parameter`, for x (b, n) and dz (b, m)."""
+        raise NotImplementedError
+
+    def end_batch(self) -> None:
+        """All gradients of the batch are there."""
+
+    @property
+    def shrinkage(self) -> float:
+        """What a step leaves of the weights."""
+        return 1 - self.learning_rate * self.weight_decay
+
+    def _lay_out(self) -> None:
+        self.values = np.concatenate([p.value.reshape(-1) for p in self.parameters])
+        self.n_decaying = sum(p.value.size for p in self.parameters if p.decays)
+        begin = 0
+        for p in self.parameters:
+            place, shape = slice(begin, begin + p.value.size), p.value.shape
+            p.value = self.values[place].reshape(shape)
+            p.companion = self.companions[place].reshape(shape)
+            begin = place.stop
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: kept for name, kept in self.__dict__.items() if name != "values"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lay_out()  # copies of views share nothing: joined again
 
 
-class SGD:
-    """v ← μ v − η g,  θ ← (1 − η λ) θ + v  (with momentum μ; without, the product goes straight into θ)."""
-
-    def __init__(self, learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-
-    def begin_batch(self) -> None:
-        """Nothing to count."""
+class SGD(Optimiser):
+    """θ ← (1 − η λ) θ − η g: the product goes straight into the weights."""
 
     def step(self, parameter: Parameter, gradient: Array) -> None:
         gradient *= -self.learning_rate
-        if not self.momentum:
-            self._shrink(parameter)
-            parameter.value += gradient
-            return
-        velocity = parameter.remembered("velocity")
-        velocity *= self.momentum
-        velocity += gradient
-        self._shrink(parameter)
-        parameter.value += velocity
+        parameter.value += gradient
 
     def step_product(self, parameter: Parameter, x: Array, dz: Array) -> None:
-        if not self.momentum:
-            accumulate(-self.learning_rate, x, dz, self._shrinkage(parameter), parameter.value)
-            return
-        velocity = parameter.remembered("velocity")
-        accumulate(-self.learning_rate, x, dz, self.momentum, velocity)
-        self._shrink(parameter)
-        parameter.value += velocity
-
-    def _shrinkage(self, parameter: Parameter) -> float:
-        return 1 - self.learning_rate * self.weight_decay if parameter.decays else 1.0
-
-    def _shrink(self, parameter: Parameter) -> None:
-        factor = self._shrinkage(parameter)
-        if factor != 1:
-            parameter.value *= factor
+        accumulate(-self.learning_rate, x, dz, self.shrinkage, parameter.value)
 
 
-class Adam:
+class Momentum(Optimiser):
+    """v ← μ v − η g,  θ ← (1 − η λ) θ + v: the product goes straight into v, the companion of θ."""
+
+    def __init__(
+        self, parameters: Sequence[Parameter], learning_rate: float, weight_decay: float, momentum: float
+    ) -> None:
+        super().__init__(parameters, learning_rate, weight_decay)
+        self.momentum = momentum
+
+    def step(self, parameter: Parameter, gradient: Array) -> None:
+        gradient *= -self.learning_rate
+        parameter.companion *= self.momentum
+        parameter.companion += gradient
+
+    def step_product(self, parameter: Parameter, x: Array, dz: Array) -> None:
+        accumulate(-self.learning_rate, x, dz, self.momentum, parameter.companion)
+
+    def end_batch(self) -> None:
+        if self.weight_decay:
+            self.values[: self.n_decaying] *= self.shrinkage
+        self.values += self.companions
+
+
+class Adam(Optimiser):
     """m ← β₁ m + (1−β₁) g,  v ← β₂ v + (1−β₂) g²,  θ ← (1 − η λ) θ − η m̂ / (√v̂ + ε).
 
-    Kingma & Ba, ICLR 2015, algorithm 1. What is kept are the plain sums M = m / (1−β₁) and
-    V = v / (1−β₂), so that with k² = (1−β₂) / (1−β₂ᵗ), the factor of v̂ in V,
+    Kingma & Ba, ICLR 2015, algorithm 1. g is the companion of θ. What is kept of m and v are the plain
+    sums M = m / (1−β₁) and V = v / (1−β₂), so that with k² = (1−β₂) / (1−β₂ᵗ), the factor of v̂ in V,
     η m̂ / (√v̂ + ε) = η (1−β₁) / ((1−β₁ᵗ) k) · M / (√V + ε/k): all constants are in one factor.
     """
 
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
-    def __init__(self, learning_rate: float, weight_decay: float = 0.0) -> None:
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self._n_steps = 0
+    def __init__(
+        self, parameters: Sequence[Parameter], learning_rate: float, weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(parameters, learning_rate, weight_decay)
+        self.n_steps = 0
+        self.M, self.V = np.zeros_like(self.values), np.zeros_like(self.values)
 
     def begin_batch(self) -> None:
-        self._n_steps += 1
-        k = ((1 - self.BETA2) / (1 - self.BETA2**self._n_steps)) ** 0.5
-        self._epsilon = self.EPSILON / k
-        self._factor = self.learning_rate * (1 - self.BETA1) / ((1 - self.BETA1**self._n_steps) * k)
+        self.n_steps += 1
 
     def step(self, parameter: Parameter, gradient: Array) -> None:
-        M, V = parameter.remembered("M"), parameter.remembered("V")
-        M *= self.BETA1
-        M += gradient
-        np.multiply(gradient, gradient, out=gradient)
-        V *= self.BETA2
-        V += gradient
-        np.sqrt(V, out=gradient)
-        gradient += self._epsilon
-        np.divide(M, gradient, out=gradient)
-        gradient *= self._factor
-        if parameter.decays and self.weight_decay:
-            parameter.value *= 1 - self.learning_rate * self.weight_decay
-        parameter.value -= gradient
+        parameter.companion[...] = gradient
 
     def step_product(self, parameter: Parameter, x: Array, dz: Array) -> None:
-        gradient = parameter.remembered("gradient")
-        accumulate(1.0, x, dz, 0.0, gradient)
-        self.step(parameter, gradient)
+        np.dot(x.T, dz, out=parameter.companion)
+
+    def end_batch(self) -> None:
+        k = ((1 - self.BETA2) / (1 - self.BETA2**self.n_steps)) ** 0.5
+        epsilon = self.EPSILON / k
+        factor = -self.learning_rate * (1 - self.BETA1) / ((1 - self.BETA1**self.n_steps) * k)
+        if self.weight_decay:
+            self.values[: self.n_decaying] *= self.shrinkage
+        for begin in range(0, self.values.size, BLOCK):
+            block = slice(begin, begin + BLOCK)
+            theta, g, M, V = self.values[block], self.companions[block], self.M[block], self.V[block]
+            M *= self.BETA1
+            M += g
+            g *= g
+            V *= self.BETA2
+            V += g
+            np.sqrt(V, out=g)
+            g += epsilon
+            np.divide(M, g, out=g)
+            g *= factor
+            theta += g
 
 
 def accumulate(alpha: float, x: Array, dz: Array, beta: float, target: Array) -> None:
     """target ← alpha xᵀ dz + beta target, in one call of BLAS, for row-major x (b, n), dz (b, m)."""
     gemm = sgemm if target.dtype == np.float32 else dgemm
     # The transposes of row-major arrays are what BLAS calls column-major: nothing is copied.
-    gemm(alpha, dz.T, x.T, beta, target.T, trans_b=True, overwrite_c=True)
+    gemm(alpha, dz.T, x.T, beta, target.T, 0, 1, 1)  # Aᵀ no, Bᵀ yes, C is overwritten

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.mnist.layers import Array, Layer, log_softmax
-from benchmarks.mnist.optimisers import Optimiser
+from benchmarks.mnist.layers import Array, Layer, cross_entropy
+from benchmarks.mnist.optimisers import Optimiser, Parameter
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda progress: 1.0,
@@ -40,28 +40,32 @@ class Network:
             x = layer.forward(x, training)
         return x
 
-    def step(self, x: Array, target: Array, optimiser: Optimiser) -> float:
-        """One step on a batch with one-hot `target` (b, k); returns its mean loss before the step.
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Those of all layers."""
+        return [parameter for layer in self.layers for parameter in layer.parameters]
 
-        L = −mean over the batch of log softmax(z)[y], so ∂L/∂z = (softmax(z) − target) / b.
-        """
+    def step(self, x: Array, target: Array, optimiser: Optimiser) -> float:
+        """One step on a batch with one-hot `target` (b, k); returns its mean loss before the step."""
         optimiser.begin_batch()
-        dz = log_softmax(self.forward(x, training=True))
-        loss = -float(np.vdot(dz, target)) / len(x)
+        loss, dz = cross_entropy(self.forward(x, training=True), target)
         if not math.isfinite(loss):
             raise DivergenceError(f"training diverged: the loss is {loss}; try a smaller learning_rate")
-        np.exp(dz, out=dz)
-        dz -= target
-        dz *= 1 / len(x)
         for depth in range(len(self.layers) - 1, -1, -1):
             dz = self.layers[depth].backward(dz, optimiser, needs_dx=depth > 0)  # type: ignore[assignment]
+        optimiser.end_batch()
         return loss
 
-    def log_probabilities(self, X: Array) -> Array:
-        """Log probabilities of the classes, shape (n, k), computed in batches."""
-        parts = [log_softmax(self.forward(X[i : i + PREDICTION_BATCH])).copy()
-                 for i in range(0, len(X), PREDICTION_BATCH)]  # fmt: skip
-        return np.concatenate(parts)
+    def scores(self, X: Array) -> Array:
+        """Scores of the classes, shape (n, k), computed in batches."""
+        found = None
+        for begin in range(0, len(X), PREDICTION_BATCH):
+            part = self.forward(X[begin : begin + PREDICTION_BATCH])
+            if found is None:
+                found = np.empty((len(X), part.shape[1]), part.dtype)
+            found[begin : begin + len(part)] = part
+        assert found is not None
+        return found
 
 
 def train_epochs(

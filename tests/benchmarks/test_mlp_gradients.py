@@ -6,7 +6,7 @@ from scipy.signal import correlate
 
 from benchmarks.mnist.convolution import Convolution, MaxPooling, Reshape
 from benchmarks.mnist.layers import BatchNorm, Dense, Dropout, ReLU, log_softmax
-from benchmarks.mnist.optimisers import SGD, Adam, Parameter, accumulate
+from benchmarks.mnist.optimisers import SGD, Adam, Momentum, Parameter, accumulate
 from benchmarks.mnist.training import Network
 
 
@@ -26,6 +26,9 @@ class Recorder:
 
     def step_product(self, parameter, x, dz):
         self.gradients[id(parameter)] = x.T @ dz
+
+    def end_batch(self):
+        pass
 
 
 class FixedDropout(Dropout):
@@ -99,26 +102,40 @@ def test_the_product_is_accumulated_in_place(dtype):
     np.testing.assert_allclose(target, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_sgd_with_momentum_and_decay_takes_the_steps_of_its_equations():
-    parameter = Parameter(np.array([[2.0]]), decays=True)
-    optimiser = SGD(0.1, momentum=0.5, weight_decay=0.2)
-    theta, v = 2.0, 0.0
-    for gradient in (1.0, -3.0, 2.0):
-        optimiser.step_product(parameter, np.array([[gradient]]), np.array([[1.0]]))
-        v = 0.5 * v - 0.1 * gradient
-        theta = (1 - 0.1 * 0.2) * theta + v
-        assert parameter.value[0, 0] == pytest.approx(theta)
+def steps(make_optimiser, gradients):
+    """The value of one weight and one bias, both 2 at first, after each gradient."""
+    weight, bias = Parameter(np.array([[2.0]]), decays=True), Parameter(np.array([2.0]))
+    optimiser = make_optimiser([bias, weight])
+    for gradient in gradients:
+        optimiser.begin_batch()
+        optimiser.step_product(weight, np.array([[gradient]]), np.array([[1.0]]))
+        optimiser.step(bias, np.array([gradient]))
+        optimiser.end_batch()
+        yield weight.value[0, 0], bias.value[0]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_sgd_takes_the_steps_of_its_equations(momentum):
+    def make(parameters):
+        if momentum:
+            return Momentum(parameters, 0.1, 0.2, momentum)
+        return SGD(parameters, 0.1, 0.2)
+
+    gradients, weight, bias, v = (1.0, -3.0, 2.0), 2.0, 2.0, 0.0
+    for gradient, found in zip(gradients, steps(make, gradients)):
+        v = momentum * v - 0.1 * gradient
+        weight, bias = (1 - 0.1 * 0.2) * weight + v, bias + v
+        assert found == pytest.approx((weight, bias))
 
 
 def test_adam_takes_the_steps_of_its_paper():
-    parameter, optimiser = Parameter(np.array([1.0])), Adam(0.1)
-    theta, m, v = 1.0, 0.0, 0.0
-    for t, gradient in enumerate((1.0, -3.0, 2.0), 1):
-        optimiser.begin_batch()
-        optimiser.step(parameter, np.array([gradient]))
+    gradients, weight, bias, m, v = (1.0, -3.0, 2.0), 2.0, 2.0, 0.0, 0.0
+    found = steps(lambda parameters: Adam(parameters, 0.1, 0.2), gradients)
+    for t, (gradient, values) in enumerate(zip(gradients, found), 1):
         m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
-        theta -= 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
-        assert parameter.value[0] == pytest.approx(theta, rel=1e-9)
+        step = 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        weight, bias = (1 - 0.1 * 0.2) * weight - step, bias - step
+        assert values == pytest.approx((weight, bias), rel=1e-9)
 
 
 def test_log_softmax_survives_rows_far_apart():
