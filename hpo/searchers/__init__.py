@@ -37,7 +37,7 @@ def resolve(searcher: str | Searcher, n_trials: int | None = None) -> Searcher:
         raise ValueError(f"searcher={searcher!r}: must be one of {', '.join(SEARCHERS)}, or a Searcher")
     module, name = SEARCHERS[searcher]
     cls: Any = getattr(import_module(module), name)
-    options = {"n_trials": n_trials} if searcher == "genetic" else {}
+    options = {"n_trials": n_trials or None} if searcher == "genetic" else {}
     made: Searcher = cls(**options)
     return made
 

@@ -20,7 +20,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hpo.searchers.base import Searcher
+from hpo.searchers.base import Searcher, SearchSpaceExhausted
+from hpo.searchers.untried import is_exhausted
 from hpo.space import Categorical, Float, Int, Ordinal, Space
 from hpo.space.checks import same
 from hpo.trial import Array, History, Params, Suggestion
@@ -38,8 +39,12 @@ class OptunaSearcher(Searcher):
         Default ``TPESampler()`` with Optuna's own defaults. It is copied, never changed, and seeded
         for each suggestion from the study's seed.
 
+    A sampler may repeat a configuration; the search ends when all of a finite space have been tried.
+
     Raises
     ------
+    ValueError
+        If `sampler` is something else.
     ImportError
         When asked for a suggestion without Optuna installed.
     """
@@ -48,8 +53,17 @@ class OptunaSearcher(Searcher):
     sampler: Any = None
     _shadow: _Cache = field(default_factory=lambda: _Cache(), init=False, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        is_sampler = not isinstance(self.sampler, type) and hasattr(self.sampler, "sample_independent")
+        if self.sampler is not None and not is_sampler:
+            raise ValueError(
+                f"sampler={self.sampler!r}: must be an optuna.samplers object, such as TPESampler()"
+            )
+
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`."""
+        if is_exhausted(space, history):
+            raise SearchSpaceExhausted("every configuration of the space has been tried")
         optuna = _import_optuna()
         with _quiet(optuna), self._shadow.lock:
             shadow = self._shadow.of(optuna, space, history)

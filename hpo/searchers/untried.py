@@ -9,6 +9,7 @@ from hpo.space import Space
 from hpo.trial import Array, History
 
 MAX_LISTED = 1_000_000  # configurations; larger finite spaces are drawn from, not listed
+MAX_COUNTED = 10_000  # configurations; whether more than these are all tried is not asked
 REDRAWS = 32  # repeats drawn before the untried configurations are listed
 DRAWS = 4096  # draws that stand for a space too large to list
 EQUAL = 1e-9  # unit-cube distance below which two coordinates are one value
@@ -35,6 +36,14 @@ def untried(space: Space, history: History, rng: np.random.Generator) -> Array:
     if not left:
         raise SearchSpaceExhausted("every configuration of the space has been tried")
     return candidates[[left[rng.integers(len(left))]]]
+
+
+def is_exhausted(space: Space, history: History) -> bool:
+    """Whether every configuration of a finite space, of 10,000 at most, has been tried."""
+    listed = space.enumerate(MAX_COUNTED)
+    if listed is None or len(listed) > len(history) + len(history.pending):
+        return False
+    return {*space.keys(listed)} <= {*space.keys(history.X), *space.keys(history.pending)}
 
 
 def is_tried(u: Array, history: History) -> bool:

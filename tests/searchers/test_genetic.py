@@ -58,6 +58,11 @@ def test_children_resemble_the_best_and_the_best_are_never_lost():
     assert any(p["kind"] != "c" for p in children)
 
 
+def test_no_trials_at_all_are_no_error():
+    study = hpo.minimize(objective, SPACE, searcher="genetic", n_trials=0, progress=False)
+    assert study.trials == ()
+
+
 def test_failed_trials_do_not_breed():
     study = hpo.Study({"x": hpo.Float(0, 1)}, searcher=hpo.GeneticSearcher(population_size=4), seed=0)
     for x in (0.90, 0.91, 0.92, 0.93):

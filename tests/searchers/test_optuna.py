@@ -81,3 +81,9 @@ def test_a_sampler_of_the_callers_is_not_changed():
         progress=False,
     )
     assert mine._rng.rng.get_state()[1].tolist() == before
+
+
+@pytest.mark.parametrize("wrong", [3, "TPESampler", optuna.samplers.TPESampler])
+def test_what_is_no_sampler_is_refused_before_any_trial(wrong):
+    with pytest.raises(ValueError, match="sampler=.*must be an optuna.samplers object"):
+        hpo.OptunaSearcher(wrong)
