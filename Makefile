@@ -41,5 +41,5 @@ clean:
 	touch $@
 
 .venv/test.stamp: .venv/pip.stamp pyproject.toml constraints.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[optuna,report,tables,postgresql,dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[optuna,report,tables,postgresql,sqlite,dask,dev]'
 	touch $@

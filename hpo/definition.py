@@ -7,18 +7,40 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
+from hpo.pruning import ASHAPruner, HyperbandPruner, MedianPruner, Pruner, resolve_pruner
 from hpo.searchers import SEARCHERS, Searcher, resolve
 from hpo.space import Space
 from hpo.space.serial import from_json, to_json
 
 
+def check(direction: Any, seed: Any, window: Any, name: Any) -> None:
+    """Refuse what no study can be.
+
+    Raises
+    ------
+    ValueError
+        If a field is not usable; the message names it, its value and what is allowed.
+    """
+    if direction not in ("minimize", "maximize"):
+        raise ValueError(f"direction={direction!r}: must be 'minimize' or 'maximize'")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
+        raise ValueError(f"seed={seed!r}: must be a whole number from 0 up, or None")
+    if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < 1):
+        raise ValueError(f"window={window!r}: must be a whole number from 1 up, or None")
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"name={name!r}: must be a string of at least one character")
+
+
 def definition(
-    space: Space, searcher: Searcher, direction: str, seed: int, window: int | None
+    space: Space, searcher: Searcher, pruner: Pruner | None, direction: str, seed: int, window: int | None
 ) -> dict[str, Any]:
     """Plain JSON of a study's definition."""
     return {
         "space": to_json(space),
         "searcher": _described(searcher),
+        "pruner": None if pruner is None else _described(pruner),
         "direction": direction,
         "seed": seed,
         "window": window,
@@ -65,10 +87,30 @@ def searcher_of(stored: Mapping[str, Any], given: str | Searcher | None) -> Sear
     )
 
 
-def _described(searcher: Searcher) -> dict[str, Any]:
+def pruner_of(stored: Mapping[str, Any], given: str | Pruner | None) -> Pruner | None:
+    """The stored pruner, or `given`, which prunes from now on.
+
+    Raises
+    ------
+    ValueError
+        If the stored one cannot be rebuilt and none is given.
+    """
+    if given is not None:
+        return resolve_pruner(given)
+    kept = stored.get("pruner")
+    if kept is None:
+        return None
+    for cls in (MedianPruner, ASHAPruner, HyperbandPruner):
+        if kept["kind"] == cls.__name__ and kept["options"] is not None:
+            pruner: Pruner = cls(**kept["options"])
+            return pruner
+    raise ValueError(f"pruner: the study's {kept['kind']} is not stored in full; give it again as pruner=...")
+
+
+def _described(part: Searcher | Pruner) -> dict[str, Any]:
     options: dict[str, Any] | None = None
-    if dataclasses.is_dataclass(searcher):
-        options = {f.name: getattr(searcher, f.name) for f in dataclasses.fields(searcher) if f.init}
+    if dataclasses.is_dataclass(part):
+        options = {f.name: getattr(part, f.name) for f in dataclasses.fields(part) if f.init}
         if not all(v is None or isinstance(v, str | bool | int | float) for v in options.values()):
             options = None
-    return {"kind": type(searcher).__name__, "options": options}
+    return {"kind": type(part).__name__, "options": options}

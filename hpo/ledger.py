@@ -7,13 +7,15 @@ so a `History` of the finished prefix is a view of the columns, made in constant
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpo.space import Space
 from hpo.trial import Array, History, Trial, TrialState
+
+T = TypeVar("T")
 
 
 class Ledger:
@@ -31,6 +33,7 @@ class Ledger:
         self.sign = sign
         self.trials: list[Trial] = []
         self._infos: list[Mapping[str, Any]] = []
+        self._reports: list[Mapping[int, float]] = []
         self._X: Array = np.empty((16, len(space)))
         self._y: Array = np.empty(16)
         self._finished: NDArray[np.bool_] = np.zeros(16, dtype=bool)
@@ -72,6 +75,7 @@ class Ledger:
             self._grow()
         self.trials.append(trial)
         self._infos.append(trial.info)
+        self._reports.append({})
         self._X[n] = self.space.encode([trial.params])[0]
         self._settle(trial)
 
@@ -83,6 +87,7 @@ class Ledger:
         self._X[start:end] = self.space.encode([trial.params for trial in trials])
         self.trials.extend(trials)
         self._infos.extend(trial.info for trial in trials)
+        self._reports.extend({} for _ in trials)
         for trial in trials:
             self._settle(trial)
 
@@ -109,12 +114,14 @@ class Ledger:
             seen: slice | NDArray[np.intp] = slice(0, horizon)
             waiting: slice | NDArray[np.intp] = slice(horizon, n)
             infos: Sequence[Mapping[str, Any]] = Prefix(self._infos, horizon)
+            reports: Sequence[Mapping[int, float]] = Prefix(self._reports, horizon)
             pending_infos = self._infos[horizon:n]
         else:
             is_seen = self._finished[:n].copy()
             is_seen[horizon:] = False
             seen, waiting = np.flatnonzero(is_seen), np.flatnonzero(~is_seen)
             infos = [self._infos[i] for i in seen]
+            reports = [self._reports[i] for i in seen]
             pending_infos = [self._infos[i] for i in waiting]
         return History(
             X=_read_only(self._X[seen]),
@@ -124,6 +131,7 @@ class Ledger:
             pending=_read_only(self._X[waiting]),
             pending_infos=pending_infos,
             k=k,
+            reports=reports,
         )
 
     def _settle(self, trial: Trial) -> None:
@@ -135,8 +143,10 @@ class Ledger:
         if not trial.state.is_finished:
             return
         value = trial.value
-        if trial.state is TrialState.PRUNED and trial.reports:
-            value = trial.reports[max(trial.reports)]
+        if trial.reports:
+            self._reports[i] = {step: self.sign * v for step, v in trial.reports.items()}
+            if trial.state is TrialState.PRUNED:
+                value = trial.reports[max(trial.reports)]
         self._y[i] = np.nan if value is None else self.sign * value
         self._finished[i] = True
         while self._prefix < len(self) and self._finished[self._prefix]:
@@ -154,10 +164,10 @@ class Ledger:
         self._numbers = np.arange(len(self._y))
 
 
-class Prefix(Sequence[Mapping[str, Any]]):
+class Prefix(Sequence[T]):
     """The first `n` items of a list that only grows, without a copy."""
 
-    def __init__(self, items: list[Mapping[str, Any]], n: int) -> None:
+    def __init__(self, items: list[T], n: int) -> None:
         self._items = items
         self._n = n
 
@@ -165,10 +175,10 @@ class Prefix(Sequence[Mapping[str, Any]]):
         return self._n
 
     @overload
-    def __getitem__(self, index: int) -> Mapping[str, Any]: ...
+    def __getitem__(self, index: int) -> T: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Mapping[str, Any]]: ...
-    def __getitem__(self, index: int | slice) -> Mapping[str, Any] | Sequence[Mapping[str, Any]]:
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
         if isinstance(index, slice):
             return [self._items[i] for i in range(*index.indices(self._n))]
         if not -self._n <= index < self._n:

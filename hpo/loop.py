@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,7 +26,7 @@ class Askable(Protocol):
     def is_stopping(self) -> bool:
         """Whether no further trial shall begin."""
 
-    def may_ask(self, running: set[int]) -> bool:
+    def may_ask(self, running: Collection[int]) -> bool:
         """Whether the next trial may begin while these are running."""
 
     def ask(self) -> Trial:
@@ -34,10 +35,10 @@ class Askable(Protocol):
     def live(self, trial: Trial) -> LiveTrial:
         """What the objective is given."""
 
-    def finish(self, number: int, outcome: Outcome) -> Trial:
-        """Record an outcome."""
+    def finish(self, trial: Trial, outcome: Outcome) -> Trial:
+        """Record an outcome; the trial is not finished where someone else has taken it over."""
 
-    def requeue(self, number: int) -> None:
+    def requeue(self, trial: Trial) -> None:
         """Try it again later."""
 
 
@@ -59,8 +60,8 @@ def run(study: Askable, runner: Runner, limits: Limits, on_finish: Callable[[int
 
     What is running when an exception ends the loop is queued again.
     """
-    running: set[int] = set()
-    attempts: dict[int, int] = {}
+    running: dict[int, Trial] = {}
+    starts: Counter[int] = Counter()
     done, is_exhausted, is_clean = 0, False, False
     try:
         while True:
@@ -70,28 +71,29 @@ def run(study: Askable, runner: Runner, limits: Limits, on_finish: Callable[[int
                 except SearchSpaceExhausted:
                     is_exhausted = True
                     break
-                running.add(trial.number)
-                attempts[trial.number] = attempts.get(trial.number, 0) + 1
+                running[trial.number] = trial
+                starts[trial.number] += 1
                 runner.submit(study.live(trial))
             if not running:
                 break
             for number, outcome in runner.wait(POLL_SECONDS):
-                if outcome.failure in RETRIED and attempts[number] <= limits.max_retries:
-                    study.requeue(number)
-                    running.discard(number)
+                if outcome.failure in RETRIED and starts[number] <= limits.max_retries:
+                    study.requeue(running.pop(number))
+                    is_exhausted = False  # there is something to run again
                     continue
-                finished = study.finish(number, outcome)
-                running.discard(number)
-                done += 1
-                on_finish(done, finished)
+                finished = study.finish(running[number], outcome)
+                del running[number]
+                if finished.state.is_finished:
+                    done += 1
+                    on_finish(done, finished)
         is_clean = True
     finally:
         runner.close(kill=not is_clean)
-        for number in sorted(running):
-            study.requeue(number)
+        for _, trial in sorted(running.items()):
+            study.requeue(trial)
 
 
-def _may_start(study: Askable, runner: Runner, limits: Limits, done: int, running: set[int]) -> bool:
+def _may_start(study: Askable, runner: Runner, limits: Limits, done: int, running: Collection[int]) -> bool:
     return (
         len(running) < runner.capacity
         and (limits.n_trials is None or done + len(running) < limits.n_trials)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 from hpo.trial import Trial
@@ -37,6 +39,11 @@ class Progress:
             return
         shown = "none yet" if best is None else f"{best.value:.6g} (trial {best.number})"
         self._bar.update(self._task, completed=n_done, best=shown)
+
+    def say(self, message: str) -> None:
+        """Show a message; from a signal's handler, too, which may have come in the middle of a write."""
+        if self._bar is not None:
+            os.write(sys.stderr.fileno(), f"\r\n{message}\r\n".encode())
 
     def _start(self) -> None:
         from rich.console import Console

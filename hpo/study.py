@@ -1,134 +1,34 @@
-"""The study: trials of one objective over one space, and the public way to run and read them."""
+"""The study: a search over one space, and the public way to run it."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from hpo.definition import definition, searcher_of, space_of
-from hpo.execution import LiveTrial, Objective, Outcome, checked_value, make_runner
+from hpo.book import Book, finished
+from hpo.definition import check, definition
+from hpo.execution import LiveTrial, Objective, Options, Outcome, Runner, make_runner, told
 from hpo.ledger import Ledger
 from hpo.loop import Limits, run, stopping_on_interrupt
 from hpo.progress import Progress
-from hpo.recommendation import recommend
+from hpo.pruning import Pruner, Rule, resolve_pruner
+from hpo.results import Results
 from hpo.searchers import Searcher, resolve
 from hpo.searchers.base import generator
 from hpo.space import Space
-from hpo.trial import Params, Trial, TrialState
+from hpo.trial import Trial, TrialState
 
 Callback = Callable[["Study", Trial], None]
 Storage = str | os.PathLike[str]
 
 
-def minimize(
-    objective: Objective,
-    space: Space | Mapping[str, Any],
-    *,
-    searcher: str | Searcher = "gp",
-    n_trials: int = 50,
-    seed: int | None = None,
-    **options: Any,
-) -> Study:
-    """Find the configuration with the smallest objective value.
-
-    Parameters
-    ----------
-    objective : callable
-        ``objective(params) -> float`` or ``objective(params, trial) -> float``.
-    space : Space or mapping
-        What to search; scikit-learn's notation is accepted.
-    searcher : str or Searcher
-        ``"gp"``, ``"random"``, ``"grid"``, ``"genetic"``, ``"tpe"`` or an instance.
-    n_trials : int
-        How many evaluations to spend.
-    seed : int, optional
-        Makes the run repeatable.
-    **options
-        ``storage``, ``name`` and ``window`` are those of `Study`; the others are passed to
-        `Study.optimize`: ``n_jobs``, ``timeout``, ``trial_timeout``, ``executor``, ``callbacks``,
-        ``progress`` and so on.
-
-    Returns
-    -------
-    Study
-    """
-    return _run(objective, space, "minimize", searcher, n_trials, seed, options)
-
-
-def maximize(
-    objective: Objective,
-    space: Space | Mapping[str, Any],
-    *,
-    searcher: str | Searcher = "gp",
-    n_trials: int = 50,
-    seed: int | None = None,
-    **options: Any,
-) -> Study:
-    """Find the configuration with the largest objective value; see `minimize`."""
-    return _run(objective, space, "maximize", searcher, n_trials, seed, options)
-
-
-def load_study(
-    storage: Storage,
-    name: str | None = None,
-    *,
-    space: Space | Mapping[str, Any] | None = None,
-    searcher: str | Searcher | None = None,
-) -> Study:
-    """Open a stored study; `Study.optimize` then goes on as if it had never been interrupted.
-
-    Trials that were running in a process that is gone are queued again with their parameters.
-
-    Parameters
-    ----------
-    storage : str or path
-        As for `Study`.
-    name : str, optional
-        Needed where the storage holds several studies.
-    space : Space or mapping, optional
-        Needed where the space has constraints, which are code and not stored; must be the study's own.
-    searcher : str or Searcher, optional
-        Suggests from now on. Needed where the stored one cannot be rebuilt, such as an Optuna sampler.
-
-    Returns
-    -------
-    Study
-
-    Raises
-    ------
-    hpo.storage.StorageError
-        If there is no such study, or the storage is damaged, of a newer version, or something else.
-    ValueError
-        If `space` or `searcher` is needed or is not the study's own.
-    """
-    from hpo.storage import Store
-
-    store, found = Store.load(storage, name)
-    try:
-        kept = store.definition
-        study = Study(
-            space_of(kept, space),
-            direction=kept["direction"],
-            searcher=searcher_of(kept, searcher),
-            seed=kept["seed"],
-            window=kept["window"],
-            name=found,
-        )
-        study._attach(store)
-    except BaseException:
-        store.close()
-        raise
-    return study
-
-
-class Study:
+class Study(Results):
     """A search: trials of one objective over one space.
 
     Parameters
@@ -137,6 +37,8 @@ class Study:
         What to search; scikit-learn's notation is accepted.
     direction : {"minimize", "maximize"}
     searcher : str or Searcher
+    pruner : str or Pruner, optional
+        Ends trials early that report their progress: ``"median"``, ``"asha"`` or an instance.
     seed : int, optional
         Suggestion k is drawn with ``SeedSequence(seed, spawn_key=(k,))``; None: a fresh seed.
     window : int, optional
@@ -162,36 +64,27 @@ class Study:
         *,
         direction: str = "minimize",
         searcher: str | Searcher = "gp",
+        pruner: str | Pruner | None = None,
         seed: int | None = None,
         window: int | None = None,
         storage: Storage | None = None,
         name: str = "study",
     ) -> None:
-        if direction not in ("minimize", "maximize"):
-            raise ValueError(f"direction={direction!r}: must be 'minimize' or 'maximize'")
-        if seed is not None and (
-            isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0
-        ):
-            raise ValueError(f"seed={seed!r}: must be a whole number from 0 up, or None")
-        if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < 1):
-            raise ValueError(f"window={window!r}: must be a whole number from 1 up, or None")
-        if not isinstance(name, str) or not name:
-            raise ValueError(f"name={name!r}: must be a string of at least one character")
+        check(direction, seed, window, name)
         self.space = Space.of(space)
         self.direction = direction
         self.searcher = resolve(searcher)
+        self.pruner = resolve_pruner(pruner)
         self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else int(seed)  # type: ignore[operator]
         self.window = window
         self.name = name
-        self._ledger = Ledger(self.space, sign=1.0 if direction == "minimize" else -1.0)
-        self._store: Any = None
-        self._lock = threading.RLock()
+        self._book = Book(self._new_ledger())
         self._is_stopping = False
         self._sees_all = False
         if storage is not None:
             from hpo.storage import Store
 
-            self._attach(Store.create(storage, name, self._definition()))
+            self._keep_in(Store.create(storage, name, self._definition()))
 
     # -- running -----------------------------------------------------------------------------
 
@@ -238,7 +131,7 @@ class Study:
             ``"deterministic"``: see `window`. ``"async"``: a suggestion sees every result that is there,
             and notes in its info under ``"unseen"`` which are not.
         callbacks : sequence of callable
-            Called with the study and each finished trial.
+            Called with the study and each finished trial. What one raises ends the run.
         progress : bool
             Show a progress bar on a terminal.
 
@@ -252,29 +145,19 @@ class Study:
         ValueError
             If an argument is not usable, before any trial is spent.
         """
-        if not callable(objective):
-            raise ValueError(f"objective={objective!r}: must be callable")
-        _check_budget(n_trials, timeout, max_retries)
-        if order not in ("deterministic", "async"):
-            raise ValueError(f"order={order!r}: must be 'deterministic' or 'async'")
-        runner = make_runner(
-            objective,
+        options = Options(
+            n_trials=n_trials,
             n_jobs=n_jobs,
-            executor=executor,
+            timeout=timeout,
             trial_timeout=trial_timeout,
             trial_memory_limit=trial_memory_limit,
+            max_retries=max_retries,
+            executor=executor,
+            order=order,
+            callbacks=tuple(callbacks) if isinstance(callbacks, Sequence) else callbacks,
+            progress=progress,
         )
-        self._begin(runner.capacity, sees_all=order == "async")
-        deadline = None if timeout is None else time.monotonic() + timeout
-
-        def report(done: int, finished: Trial) -> None:
-            bar.update(done, self._ledger.best)
-            for callback in callbacks:
-                callback(self, finished)
-
-        with Progress(progress, n_trials) as bar, stopping_on_interrupt(self.stop):
-            run(_Loop(self), runner, Limits(n_trials, deadline, max_retries), report)
-        return self
+        return self._run(make_runner(objective, options), options)
 
     def stop(self) -> None:
         """End `optimize` after the running trials; for callbacks and objectives."""
@@ -290,13 +173,7 @@ class Study:
         SearchSpaceExhausted
             If the searcher has nothing left.
         """
-        with self._lock:
-            if self._store is None:
-                trial = self._next(())
-            else:
-                trial = self._store.claim(len(self._ledger), self._ledger.unfinished, self._next)
-            self._ledger.merge(trial)
-            return trial
+        return self._book.start(self._suggest)
 
     def tell(
         self,
@@ -318,18 +195,28 @@ class Study:
         reason : str, optional
             Kept with a failed trial.
 
+        Returns
+        -------
+        Trial
+            As it is now. A result of an attempt that had been given up, since its process seemed gone,
+            changes nothing and is noted in the storage.
+
         Raises
         ------
         ValueError
             If the trial is unknown or already has a different result; the same one is a no-op.
         """
-        number = trial if isinstance(trial, int) else trial.number
-        with self._lock:
-            if not 0 <= number < len(self._ledger):
-                raise ValueError(f"trial={number}: this study has trials 0..{len(self._ledger) - 1}")
-            outcome = _told(value, state, reason, self._ledger.trials[number])
-            kept = self._record(number, outcome)
-        if (kept.state, kept.value) != (outcome.state, outcome.value):
+        known = self._book.ledger.trials
+        number = trial.number if isinstance(trial, Trial) else trial
+        if isinstance(number, bool) or not isinstance(number, int | np.integer):
+            raise ValueError(f"trial={trial!r}: must be a trial or its number")
+        if not 0 <= number < len(known):
+            has = f"trials 0..{len(known) - 1}" if known else "no trials yet"
+            raise ValueError(f"trial={number}: this study has {has}")
+        attempt = trial.attempt if isinstance(trial, Trial) else known[number].attempt
+        outcome = told(value, state, reason, self._book.running_seconds(int(number)))
+        kept = self._book.finish(int(number), attempt, outcome)
+        if attempt >= kept.attempt and (kept.state, kept.value) != (outcome.state, outcome.value):
             raise ValueError(
                 f"trial={number}: already {kept.state} with value {kept.value}; "
                 f"told again as {outcome.state} with value {outcome.value}"
@@ -338,117 +225,59 @@ class Study:
 
     def enqueue(self, params: Mapping[str, Any]) -> Trial:
         """Have `params` tried next, before any suggestion."""
-        return self._add(Trial(0, self.space.canonical(params), TrialState.QUEUED, attempt=0))
+        return self._book.add(Trial(0, self.space.canonical(params), TrialState.QUEUED, attempt=0))
 
     def add_trial(self, params: Mapping[str, Any], value: float | None, state: str | None = None) -> Trial:
         """Record a result from elsewhere."""
-        trial = Trial(0, self.space.canonical(params))
-        return self._add(_finished(trial, _told(value, state, None, trial)))
-
-    # -- results ---------------------------------------------------------------------------------
-
-    @property
-    def trials(self) -> tuple[Trial, ...]:
-        """All trials in the order of their numbers."""
-        return tuple(self._ledger.trials)
-
-    @property
-    def best_trial(self) -> Trial:
-        """Complete trial with the best value.
-
-        Raises
-        ------
-        ValueError
-            If no trial is complete.
-        """
-        best = self._ledger.best
-        if best is None:
-            raise ValueError(f"best_trial: none of the {len(self._ledger)} trials is complete")
-        return best
-
-    @property
-    def best_value(self) -> float:
-        """Value of the best trial."""
-        value = self.best_trial.value
-        assert value is not None
-        return value
-
-    @property
-    def best_params(self) -> Params:
-        """Configuration of the best trial."""
-        return dict(self.best_trial.params)
-
-    def recommend(self) -> Trial:
-        """Noise-aware choice, which need not be the luckiest trial; see `hpo.recommendation`.
-
-        Raises
-        ------
-        ValueError
-            If no trial is complete.
-        """
-        number = recommend(self.space, self._ledger.history(len(self._ledger), window=None))
-        if number is None:
-            raise ValueError(f"recommend: none of the {len(self._ledger)} trials is complete")
-        return self._ledger.trials[number]
-
-    def dataframe(self) -> Any:
-        """One row a trial: number, state, value, one ``params_`` column a parameter, times, failure."""
-        import pandas as pd
-
-        rows = [
-            {
-                "number": t.number,
-                "state": str(t.state),
-                "value": t.value,
-                **{f"params_{name}": t.params.get(name) for name in self.space.names},
-                "seconds": t.seconds,
-                "search_seconds": t.search_seconds,
-                "failure": t.failure,
-                "reason": t.reason,
-            }
-            for t in self._ledger.trials
-        ]
-        return pd.DataFrame(rows)
+        outcome = told(value, state, None, 0.0)
+        return self._book.add(finished(Trial(0, self.space.canonical(params)), outcome))
 
     # -- inside -----------------------------------------------------------------------------------
 
+    def _new_ledger(self) -> Ledger:
+        return Ledger(self.space, sign=1.0 if self.direction == "minimize" else -1.0)
+
     def _definition(self) -> dict[str, Any]:
-        return definition(self.space, self.searcher, self.direction, self.seed, self.window)
+        return definition(self.space, self.searcher, self.pruner, self.direction, self.seed, self.window)
 
-    def _attach(self, store: Any) -> None:
+    def _keep_in(self, store: Any) -> None:
         """Keep trials in `store`, beginning with those that are there."""
-        store.space = self.space
-        self._ledger.extend(store.read())
-        for trial in store.catch_up(len(self._ledger), self._ledger.unfinished):
-            self._ledger.merge(trial)
-        self._store = store
+        self._book = Book(self._new_ledger(), store)
 
-    def _begin(self, capacity: int, *, sees_all: bool) -> None:
-        """Settle what a run of `optimize` goes by."""
+    def _run(self, runner: Runner, options: Options) -> Study:
         self._is_stopping = False
-        self._sees_all = sees_all
+        self._sees_all = options.order == "async"
         if self.window is None:
-            self.window = capacity
-            if self._store is not None:
-                self._store.redefine(self._definition())
+            self.window = runner.capacity
+            self._book.redefine(self._definition())
+        deadline = None if options.timeout is None else time.monotonic() + options.timeout
 
-    def _next(self, changed: Sequence[Trial]) -> Trial:
-        """Trial to start, given what others changed: the first queued one, or a new suggestion."""
-        for trial in changed:
-            self._ledger.merge(trial)
-        queued = self._ledger.first_queued
-        if queued is not None:
-            trial = self._ledger.trials[queued]
-            return dataclasses.replace(
-                trial, state=TrialState.RUNNING, started=time.time(), attempt=trial.attempt + 1
-            )
-        k = len(self._ledger)
+        def report(done: int, trial: Trial) -> None:
+            bar.update(done, self._book.ledger.best)
+            for callback in options.callbacks:
+                callback(self, trial)
+
+        def interrupted() -> None:
+            self.stop()
+            bar.say("finishing the running trials; Ctrl-C again ends them")
+
+        with Progress(options.progress, options.n_trials) as bar, stopping_on_interrupt(interrupted):
+            run(_Loop(self), runner, Limits(options.n_trials, deadline, options.max_retries), report)
+        return self
+
+    def _visible_window(self) -> int | None:
+        return None if self._sees_all else self.window or 1
+
+    def _suggest(self) -> Trial:
+        """A new trial; only the book calls this, which keeps others away meanwhile."""
+        ledger = self._book.ledger
+        k = len(ledger)
         begin = time.perf_counter()
-        history = self._ledger.history(k, None if self._sees_all else self.window or 1)
+        history = ledger.history(k, self._visible_window())
         suggestion = self.searcher.suggest(self.space, history, generator(self.seed, k))
         info = dict(suggestion.info)
         if self._sees_all:
-            info["unseen"] = self._ledger.unfinished
+            info["unseen"] = ledger.unfinished
         return Trial(
             number=k,
             params=suggestion.params,
@@ -457,132 +286,40 @@ class Study:
             search_seconds=time.perf_counter() - begin,
         )
 
-    def _add(self, trial: Trial) -> Trial:
-        """Give `trial` the next number and keep it."""
-
-        def numbered(changed: Sequence[Trial]) -> Trial:
-            for other in changed:
-                self._ledger.merge(other)
-            return dataclasses.replace(trial, number=len(self._ledger))
-
-        with self._lock:
-            if self._store is None:
-                added = numbered(())
-            else:
-                added = self._store.add(len(self._ledger), self._ledger.unfinished, numbered)
-            self._ledger.append(added)
-            return added
-
-    def _record(self, number: int, outcome: Outcome) -> Trial:
-        """Finish a trial; returns what is kept, which is another result where one was there before."""
-        with self._lock:
-            trial = self._ledger.trials[number]
-            if trial.state.is_finished:
-                return trial
-            kept = _finished(trial, outcome)
-            if self._store is not None:
-                kept = self._store.finish(kept)
-            self._ledger.replace(kept)
-            return kept
-
-    def _requeue(self, number: int) -> None:
-        """Have a running trial tried again with its parameters."""
-        with self._lock:
-            trial = self._ledger.trials[number]
-            queued = dataclasses.replace(trial, state=TrialState.QUEUED, started=None)
-            if self._store is not None:
-                self._store.requeue(trial)
-            self._ledger.replace(queued)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """A copy in another process is one in memory: only one process at a time writes as this study."""
-        return {**vars(self), "_lock": None, "_store": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._lock = threading.RLock()
-
 
 class _Loop:
     """The side of a study that its loop sees."""
 
     def __init__(self, study: Study) -> None:
         self._study = study
+        self._book = study._book
+        self.ask = study.ask
 
     @property
     def is_stopping(self) -> bool:
         return self._study._is_stopping
 
-    def may_ask(self, running: set[int]) -> bool:
+    def may_ask(self, running: Collection[int]) -> bool:
         """In deterministic order suggestion k waits for the trials up to k - window that run here."""
-        ledger = self._study._ledger
-        if self._study._sees_all or ledger.first_queued is not None or not running:
+        ledger = self._book.ledger
+        if self._study._sees_all or not running or ledger.first_queued is not None:
             return True
         return len(ledger) - min(running) < (self._study.window or 1)
 
-    def ask(self) -> Trial:
-        return self._study.ask()
-
     def live(self, trial: Trial) -> LiveTrial:
-        return LiveTrial(trial.number, trial.params, self._study.seed)
+        study, ledger = self._study, self._book.ledger
+        if study.pruner is None:
+            return LiveTrial(trial.number, trial.params, study.seed)
+        rule = study.pruner.rule(ledger.history(trial.number, study._visible_window()))
+        return LiveTrial(trial.number, trial.params, study.seed, partial(_ends, rule, ledger.sign))
 
-    def finish(self, number: int, outcome: Outcome) -> Trial:
-        return self._study._record(number, outcome)
+    def finish(self, trial: Trial, outcome: Outcome) -> Trial:
+        return self._book.finish(trial.number, trial.attempt, outcome)
 
-    def requeue(self, number: int) -> None:
-        self._study._requeue(number)
-
-
-def _run(
-    objective: Objective,
-    space: Space | Mapping[str, Any],
-    direction: str,
-    searcher: str | Searcher,
-    n_trials: int,
-    seed: int | None,
-    options: Mapping[str, Any],
-) -> Study:
-    own = {name: options[name] for name in ("storage", "name", "window") if name in options}
-    rest = {name: value for name, value in options.items() if name not in own}
-    study = Study(space, direction=direction, searcher=resolve(searcher, n_trials), seed=seed, **own)
-    return study.optimize(objective, n_trials, **rest)
+    def requeue(self, trial: Trial) -> None:
+        self._book.requeue(trial.number, trial.attempt)
 
 
-def _check_budget(n_trials: Any, timeout: Any, max_retries: Any) -> None:
-    for name, value in (("n_trials", n_trials), ("max_retries", max_retries)):
-        if name == "n_trials" and value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            or_none = ", or None" if name == "n_trials" else ""
-            raise ValueError(f"{name}={value!r}: must be a whole number from 0 up{or_none}")
-    if timeout is not None and not timeout >= 0:
-        raise ValueError(f"timeout={timeout!r}: must be seconds from 0 up, or None")
-
-
-def _finished(trial: Trial, outcome: Outcome) -> Trial:
-    return dataclasses.replace(
-        trial,
-        state=outcome.state,
-        value=outcome.value,
-        reports=outcome.reports,
-        failure=outcome.failure,
-        reason=outcome.reason,
-        finished=time.time(),
-        seconds=outcome.seconds,
-    )
-
-
-def _told(value: Any, state: str | TrialState | None, reason: str | None, trial: Trial) -> Outcome:
-    seconds = 0.0 if trial.started is None else max(0.0, time.time() - trial.started)
-    if state is None or state == TrialState.COMPLETE:
-        try:
-            return Outcome(TrialState.COMPLETE, checked_value(value), seconds=seconds)
-        except ValueError as error:
-            return Outcome(TrialState.FAILED, None, "invalid value", str(error), seconds=seconds)
-    allowed = (TrialState.FAILED, TrialState.PRUNED, TrialState.CANCELLED)
-    if state not in allowed:
-        raise ValueError(
-            f"state={state!r}: must be one of 'complete', {', '.join(repr(str(s)) for s in allowed)}"
-        )
-    failure = "exception" if state == TrialState.FAILED else None
-    return Outcome(TrialState(state), None, failure, reason, seconds=seconds)
+def _ends(rule: Rule, sign: float, reports: Mapping[int, float]) -> bool:
+    """A pruner's rule on values in the study's own direction; travels with the trial."""
+    return rule({step: sign * value for step, value in reports.items()})

@@ -114,6 +114,8 @@ class History:
     pending_infos : sequence of m mappings
     k : int
         Number of the trial that is being suggested.
+    reports : sequence of n mappings
+        Intermediate values of each finished trial by step, to be minimised.
     """
 
     X: Array
@@ -123,6 +125,7 @@ class History:
     pending: Array
     pending_infos: Sequence[Mapping[str, Any]]
     k: int
+    reports: Sequence[Mapping[int, float]] = ()
 
     def __len__(self) -> int:
         return len(self.y)
@@ -147,6 +150,7 @@ class History:
         infos: Sequence[Mapping[str, Any]] | None = None,
         pending: Iterable[Params] = (),
         pending_infos: Sequence[Mapping[str, Any]] | None = None,
+        reports: Sequence[Mapping[int, float]] | None = None,
     ) -> History:
         """History of the given trials, numbered from 0; a value None, NaN or infinite is a failure."""
         y = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
@@ -160,4 +164,5 @@ class History:
             pending=encoded_pending,
             pending_infos=[{}] * len(encoded_pending) if pending_infos is None else pending_infos,
             k=len(y) + len(encoded_pending),
+            reports=[{}] * len(y) if reports is None else reports,
         )

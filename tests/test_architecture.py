@@ -18,9 +18,12 @@ MAY_IMPORT = {
     "hpo.searchers": ("hpo.space", "hpo.trial", "hpo.gp", "hpo.searchers.base", "hpo.searchers.untried"),
     "hpo.storage": ("hpo.space", "hpo.trial", "hpo.storage"),
     "hpo.execution": ("hpo.trial", "hpo.execution"),
+    "hpo.pruning": ("hpo.trial",),
     "hpo.ledger": ("hpo.space", "hpo.trial"),
+    "hpo.book": ("hpo.trial", "hpo.ledger", "hpo.execution"),
+    "hpo.results": ("hpo.trial", "hpo.book", "hpo.recommendation"),
     "hpo.loop": ("hpo.trial", "hpo.searchers.base", "hpo.execution"),
-    "hpo.definition": ("hpo.space", "hpo.searchers"),
+    "hpo.definition": ("hpo.space", "hpo.searchers", "hpo.pruning"),
     "hpo.recommendation": ("hpo.space", "hpo.trial", "hpo.gp"),
     "hpo.compare": ("hpo.space", "hpo.trial", "hpo.searchers", "hpo.study", "hpo.plots", "hpo.compare"),
 }

@@ -91,7 +91,7 @@ def test_history_is_read_only_and_keeps_pending_apart():
     first, second, third = study.ask(), study.ask(), study.ask()
     study.tell(second, 4.0)
     study.tell(third, state="failed")
-    history = study._ledger.history(3, window=None)
+    history = study._book.ledger.history(3, window=None)
     assert history.numbers.tolist() == [1, 2]
     assert history.y[0] == 4.0
     assert history.failed.tolist() == [False, True]

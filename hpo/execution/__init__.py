@@ -1,19 +1,12 @@
 """Where objectives run: in this process, in worker processes, or on any executor.
 
-`outcome` is one evaluation, `runners` the interface and the plain case, `workers` the processes of
-our own, `executors` everything that has ``submit``.
+`options` says how, `outcome` is one evaluation, and `runners` has the interface of such a place and the
+plainest one. `workers` are processes of our own (`serving` is what goes on in one, `guard` ends what is left
+of them), `executors` everything that has ``submit``; `payload` is how an objective gets there.
 """
 
-from hpo.execution.outcome import LiveTrial, Objective, Outcome, TrialPruned, checked_value, evaluate
+from hpo.execution.options import Options
+from hpo.execution.outcome import LiveTrial, Objective, Outcome, TrialPruned, told
 from hpo.execution.runners import Runner, make_runner
 
-__all__ = [
-    "LiveTrial",
-    "Objective",
-    "Outcome",
-    "Runner",
-    "TrialPruned",
-    "checked_value",
-    "evaluate",
-    "make_runner",
-]
+__all__ = ["LiveTrial", "Objective", "Options", "Outcome", "Runner", "TrialPruned", "make_runner", "told"]

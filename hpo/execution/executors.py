@@ -25,8 +25,6 @@ class ExecutorRunner:
     """
 
     def __init__(self, objective: Objective, executor: Any, capacity: int | None) -> None:
-        if not callable(getattr(executor, "submit", None)):
-            raise ValueError(f"executor={executor!r}: must have submit(), as concurrent.futures.Executor has")
         self.capacity = capacity or _workers_of(executor)
         self._submit: Callable[[LiveTrial], Future[Outcome]]
         if isinstance(executor, ThreadPoolExecutor):
@@ -34,9 +32,7 @@ class ExecutorRunner:
             self._submit = lambda live: executor.submit(evaluate, call, live)
         else:
             payload = dump(objective)
-            self._submit = lambda live: executor.submit(
-                evaluate_payload, payload, live.number, live.params, live.study_seed
-            )
+            self._submit = lambda live: executor.submit(evaluate_payload, payload, live)
         self._running: dict[Future[Outcome], tuple[int, float]] = {}
 
     def submit(self, live: LiveTrial) -> None:

@@ -95,6 +95,30 @@ class LiveTrial:
         return self._prune is not None and bool(self.reports) and self._prune(self.reports)
 
 
+def told(value: Any, state: str | TrialState | None, reason: str | None, seconds: float) -> Outcome:
+    """What someone says about a trial, as the outcome of one evaluation.
+
+    Raises
+    ------
+    ValueError
+        If `state` is not one that a trial can end in, or does not go with a value.
+    """
+    if state is None or state == TrialState.COMPLETE:
+        try:
+            return Outcome(TrialState.COMPLETE, checked_value(value), seconds=seconds)
+        except ValueError as error:
+            return Outcome(TrialState.FAILED, None, "invalid value", str(error), seconds=seconds)
+    allowed = (TrialState.FAILED, TrialState.PRUNED, TrialState.CANCELLED)
+    if state not in allowed:
+        raise ValueError(
+            f"state={state!r}: must be one of 'complete', {', '.join(repr(str(s)) for s in allowed)}"
+        )
+    if value is not None:
+        raise ValueError(f"value={value!r}: a trial that is {state} has none; leave it out")
+    failure = "exception" if state == TrialState.FAILED else None
+    return Outcome(TrialState(state), None, failure, reason, seconds=seconds)
+
+
 def checked_value(value: Any) -> float:
     """`value` as a finite float.
 

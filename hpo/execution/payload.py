@@ -7,7 +7,6 @@ from functools import lru_cache
 import cloudpickle
 
 from hpo.execution.outcome import Adapted, LiveTrial, Objective, Outcome, adapted, evaluate
-from hpo.trial import Params
 
 
 class ObjectiveError(ValueError):
@@ -32,7 +31,7 @@ def dump(objective: Objective) -> bytes:
     return payload
 
 
-def evaluate_payload(payload: bytes, number: int, params: Params, study_seed: int) -> Outcome:
+def evaluate_payload(payload: bytes, live: LiveTrial) -> Outcome:
     """Evaluate one trial of an objective that came as bytes.
 
     Raises
@@ -40,12 +39,18 @@ def evaluate_payload(payload: bytes, number: int, params: Params, study_seed: in
     ObjectiveError
         If the bytes cannot be read here, such as for want of a module.
     """
-    return evaluate(_loaded(payload), LiveTrial(number, params, study_seed))
+    return evaluate(loaded(payload), live)
 
 
 @lru_cache(maxsize=1)
-def _loaded(payload: bytes) -> Adapted:
-    """Unpickled once a process, not once a trial."""
+def loaded(payload: bytes) -> Adapted:
+    """The objective, `adapted`; unpickled once a process, not once a trial.
+
+    Raises
+    ------
+    ObjectiveError
+        If the bytes cannot be read here.
+    """
     try:
         objective: Objective = cloudpickle.loads(payload)
     except BaseException as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
+from hpo.execution.options import Options
 from hpo.execution.outcome import LiveTrial, Objective, Outcome, adapted, evaluate
 
 
@@ -18,51 +19,41 @@ class Runner(Protocol):
         """Start one evaluation."""
 
     def wait(self, timeout: float | None) -> Sequence[tuple[int, Outcome]]:
-        """Numbers and outcomes of what has ended, at least one unless `timeout` seconds passed."""
+        """Numbers and outcomes of what has ended; may be none, after `timeout` seconds at the latest."""
 
     def close(self, *, kill: bool) -> None:
         """Let go of everything; with `kill`, of what is still running too."""
 
 
-def make_runner(
-    objective: Objective,
-    *,
-    n_jobs: int | None,
-    executor: Any,
-    trial_timeout: float | None,
-    trial_memory_limit: int | None,
-) -> Runner:
+def make_runner(objective: Objective, options: Options) -> Runner:
     """The place that the options ask for.
 
     Raises
     ------
     ValueError
-        If an option is out of range, or does not go with the others.
+        If the objective is no function, or cannot be sent there.
     """
-    is_whole = isinstance(n_jobs, int) and not isinstance(n_jobs, bool)
-    if n_jobs is not None and (not is_whole or n_jobs == 0 or n_jobs < -1):
-        raise ValueError(f"n_jobs={n_jobs!r}: must be a whole number from 1 up, or -1 for one a core")
-    if trial_timeout is not None and not trial_timeout > 0:
-        raise ValueError(f"trial_timeout={trial_timeout!r}: must be seconds above 0, or None")
-    if trial_memory_limit is not None and (
-        isinstance(trial_memory_limit, bool)
-        or not isinstance(trial_memory_limit, int)
-        or trial_memory_limit < 1
-    ):
-        raise ValueError(f"trial_memory_limit={trial_memory_limit!r}: must be bytes from 1 up, or None")
-    if executor is not None:
+    if not callable(objective):
+        raise ValueError(f"objective={objective!r}: must be a function of params, or of params and trial")
+    n_jobs = options.n_jobs
+    if options.executor is not None:
         from hpo.execution.executors import ExecutorRunner
 
-        for name, value in (("trial_timeout", trial_timeout), ("trial_memory_limit", trial_memory_limit)):
-            if value is not None:
-                raise ValueError(f"{name}={value!r}: needs worker processes (n_jobs=...), not an executor")
-        return ExecutorRunner(objective, executor, None if n_jobs == -1 else n_jobs)
-    n_workers = len(os.sched_getaffinity(0)) if n_jobs == -1 else n_jobs or 1
-    if n_workers == 1 and trial_timeout is None and trial_memory_limit is None:
+        return ExecutorRunner(objective, options.executor, None if n_jobs == -1 else n_jobs)
+    n_workers = n_cores() if n_jobs == -1 else n_jobs or 1
+    limits = options.trial_timeout, options.trial_memory_limit
+    if n_workers == 1 and limits == (None, None):
         return InProcess(objective)
     from hpo.execution.workers import Workers
 
-    return Workers(objective, n_workers, trial_timeout, trial_memory_limit)
+    return Workers(objective, n_workers, max(1, n_cores() // n_workers), *limits)
+
+
+def n_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class InProcess:

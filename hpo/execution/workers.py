@@ -1,203 +1,260 @@
 """Worker processes of our own: each trial can be killed, and none takes its neighbours along.
 
-Workers are spawned, never forked (threads and BLAS do not survive a fork), and each leads a process
-group of its own: what an objective starts is found and killed with it, and Ctrl-C in a terminal
-reaches the coordinator only.
+Each worker is a fresh interpreter, never a fork (threads and BLAS do not survive one), and leads a
+process group of its own: what an objective starts is found and killed with it, and Ctrl-C in a
+terminal reaches the coordinator only. Each has its own pipe, and nothing is shared between workers, so
+that one that dies, at whatever moment, cannot hold up another. All waiting is on the monotonic clock.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import shutil
 import signal
+import subprocess
 import sys
 import tempfile
-import threading
 import time
-import types
-from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, TimeoutError, wait
-from multiprocessing.context import SpawnContext, SpawnProcess
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import Any
 
-from pebble import ProcessExpired, ProcessPool
-from threadpoolctl import threadpool_limits
-
+from hpo.execution.guard import Guard
 from hpo.execution.outcome import LiveTrial, Objective, Outcome
-from hpo.execution.payload import ObjectiveError, dump, evaluate_payload
-from hpo.trial import Params, TrialState
+from hpo.execution.payload import ObjectiveError, dump
+from hpo.execution.serving import READY, Setup
+from hpo.trial import TrialState
 
 BLAS_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+POLL_SECONDS = 0.25  # how often a death is looked for that closed no pipe: a child still holds it
+GRACE_SECONDS = 2.0  # for workers to end by themselves when the work is done
+MAX_FAILED_STARTS = 3  # in a row, before it is no accident
+BOOT = (
+    "import sys; from multiprocessing.connection import Connection as C; c = C(int(sys.argv[1]));"
+    "sys.path[:] = c.recv(); from hpo.execution.serving import serve; serve(c)"
+)
+
+
+class WorkerError(RuntimeError):
+    """No worker process can be started."""
 
 
 class Workers:
-    """`capacity` worker processes.
+    """`capacity` worker processes; each is started when it is first needed.
 
     Parameters
     ----------
     objective : callable
     capacity : int
+    threads : int
+        BLAS threads of each worker, at most.
     trial_timeout : float or None
         Seconds after which a trial is killed.
     trial_memory_limit : int or None
         Bytes that a trial may take beyond an idle worker. Each trial then has a fresh process, so that
         nobody pays for what another leaked.
+
+    Raises
+    ------
+    ObjectiveError
+        If the objective cannot be sent to another process.
     """
 
     def __init__(
-        self, objective: Objective, capacity: int, trial_timeout: float | None, trial_memory_limit: int | None
+        self,
+        objective: Objective,
+        capacity: int,
+        threads: int,
+        trial_timeout: float | None,
+        trial_memory_limit: int | None,
     ) -> None:
+        payload = dump(objective)
         self.capacity = capacity
         self._timeout = trial_timeout
-        payload = dump(objective)
-        self._folder = Path(tempfile.mkdtemp(prefix="hpo-workers-"))
-        file = self._folder / "objective"
+        self._is_fresh_each = trial_memory_limit is not None
+        folder = tempfile.mkdtemp(prefix="hpo-workers-")
+        file = Path(folder) / "objective"
         file.write_bytes(payload)
-        threads = max(1, len(os.sched_getaffinity(0)) // capacity)
-        self._pool = ProcessPool(
-            max_workers=capacity,
-            max_tasks=0 if trial_memory_limit is None else 1,
-            initializer=_begin,
-            initargs=(str(self._folder), threads, trial_memory_limit, os.getpid()),
-            context=_Context(),
-        )
-        self._file = str(file)
-        self._running: dict[Any, tuple[int, float]] = {}
+        self._setup = Setup(str(file), trial_memory_limit)
+        self._environment = _with_threads(threads)
+        self._guard = Guard(folder)
+        self._idle: list[_Worker] = []
+        self._busy: list[_Worker] = []
+        self._leaving: list[_Worker] = []
+        self._failed_starts = 0
 
     def submit(self, live: LiveTrial) -> None:
         """Send the trial to a free worker."""
-        task = (self._file, live.number, live.params, live.study_seed)
-        future = self._pool.schedule(_evaluate_file, args=task, timeout=self._timeout)
-        self._running[future] = (live.number, time.monotonic())
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.give(live):
+                break
+            self._end(worker)
+        else:
+            worker = _Worker(self._setup, self._environment)
+            self._guard.add(worker.pid)
+            worker.give(live)
+        self._busy.append(worker)
 
     def wait(self, timeout: float | None) -> Sequence[tuple[int, Outcome]]:
-        """Outcomes of the trials that ended, or were killed."""
-        done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
+        """Outcomes of the trials that ended, or were killed; none where a quarter second brought none.
+
+        Raises
+        ------
+        ObjectiveError
+            If the objective cannot be loaded in a worker.
+        WorkerError
+            If workers end before they can take a trial, again and again.
+        """
+        now = time.monotonic()
+        pauses = [POLL_SECONDS, *(w.begin + self._timeout - now for w in self._busy if self._timeout)]
+        if timeout is not None:
+            pauses.append(timeout)
+        wait([worker.connection for worker in self._busy], max(0.0, min(pauses)))
         outcomes = []
-        for future in done:
-            number, begin = self._running.pop(future)
-            outcomes.append((number, self._outcome(future, time.monotonic() - begin)))
+        for worker in tuple(self._busy):
+            outcome = self._looked_at(worker)
+            if outcome is not None:
+                outcomes.append((worker.number, outcome))
+        self._leaving = [worker for worker in self._leaving if not self._has_left(worker)]
         return sorted(outcomes, key=lambda pair: pair[0])
 
     def close(self, *, kill: bool) -> None:
         """End the workers, and whatever their trials left running."""
-        if kill:
-            self._pool.stop()  # type: ignore[no-untyped-call]
+        workers = [*self._busy, *self._idle, *self._leaving]
+        self._busy, self._idle, self._leaving = [], [], []
+        if not kill:
+            for worker in workers:
+                worker.connection.close()
+            deadline = time.monotonic() + GRACE_SECONDS
+            while any(worker.is_alive() for worker in workers) and time.monotonic() < deadline:
+                time.sleep(0.005)
+        for worker in workers:
+            self._end(worker)
+        self._guard.close()
+
+    def _looked_at(self, worker: _Worker) -> Outcome | None:
+        """What became of a busy worker's trial; None while it runs."""
+        message = worker.received()
+        if isinstance(message, ObjectiveError):
+            raise message
+        if message == READY:
+            worker.is_ready, worker.begin, self._failed_starts = True, time.monotonic(), 0
+            return None
+        if isinstance(message, Outcome):
+            self._busy.remove(worker)
+            if self._is_fresh_each:
+                worker.connection.close()
+                self._leaving.append(worker)
+            else:
+                self._idle.append(worker)
+            return message
+        seconds = time.monotonic() - worker.begin
+        if message is _GONE:
+            failure, reason = "crash", _how_it_died(self._end(worker))
+            self._failed_starts += not worker.is_ready
+        elif self._timeout is not None and seconds > self._timeout:
+            failure, reason = "timeout", f"killed after trial_timeout={self._timeout} s"
+            self._end(worker)
         else:
-            self._pool.close()  # type: ignore[no-untyped-call]
-        self._pool.join()
-        self._kill_groups()
-        shutil.rmtree(self._folder, ignore_errors=True)
+            return None
+        self._busy.remove(worker)
+        if self._failed_starts >= MAX_FAILED_STARTS:
+            raise WorkerError(
+                f"{MAX_FAILED_STARTS} worker processes in a row ended as they started: {reason}"
+            )
+        return Outcome(TrialState.FAILED, None, failure, reason, seconds=max(0.0, seconds))
 
-    def _outcome(self, future: Any, seconds: float) -> Outcome:
+    def _has_left(self, worker: _Worker) -> bool:
+        if worker.is_alive():
+            return False
+        self._end(worker)
+        return True
+
+    def _end(self, worker: _Worker) -> int:
+        code = worker.end()
+        self._guard.discard(worker.pid)
+        return code
+
+
+_GONE = object()
+
+
+class _Worker:
+    """One worker process, seen from the coordinator."""
+
+    def __init__(self, setup: Setup, environment: Mapping[str, str]) -> None:
+        self.connection: Connection[Any, Any]
+        self.connection, theirs = Pipe()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", BOOT, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+        self.number = -1
+        self.is_ready = False
+        self.begin = float("inf")  # when the trial began; not before the worker is ready
+        self._send(sys.path)
+        self._send(setup)
+
+    def give(self, live: LiveTrial) -> bool:
+        """Send a trial; whether the worker is there to take it."""
+        self.number = live.number
+        if self.is_ready:
+            self.begin = time.monotonic()
+        return self._send(live) and self.is_alive()
+
+    def received(self) -> Any:
+        """What it said; None if nothing, `_GONE` if it is gone or talks nonsense."""
+        is_alive = self.is_alive()  # before the pipe: its last words may arrive with its end
         try:
-            outcome: Outcome = future.result()
-        except ObjectiveError:
-            raise
-        except TimeoutError:
-            reason = f"killed after trial_timeout={self._timeout} s"
-            outcome = Outcome(TrialState.FAILED, None, "timeout", reason, seconds=seconds)
-        except ProcessExpired as error:
-            outcome = Outcome(TrialState.FAILED, None, "crash", _how_it_died(error.exitcode), seconds=seconds)
-        except CancelledError:
-            outcome = Outcome(TrialState.FAILED, None, "lost", "the pool was stopped", seconds=seconds)
-        except Exception as error:  # what came back cannot be read
-            outcome = Outcome(TrialState.FAILED, None, "crash", repr(error), seconds=seconds)
-        else:
-            return outcome
-        self._kill_groups()
-        return outcome
+            if self.connection.poll():
+                return self.connection.recv()
+        except Exception:  # the end of the pipe, or bytes that are no message
+            return _GONE
+        return None if is_alive else _GONE
 
-    def _kill_groups(self) -> None:
-        """Kill what is left of the process groups of workers that are gone."""
-        for note in self._folder.glob("worker-*"):
-            pid = int(note.name.partition("-")[2])
-            if _is_running(pid):
-                continue
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
-            note.unlink(missing_ok=True)
+    def is_alive(self) -> bool:
+        """Whether the process runs; it is not reaped here, so that its number stays its own."""
+        if self._process.returncode is not None:
+            return False
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
+    def end(self) -> int:
+        """Kill the process and its group; returns the exit code, which is its own if it had ended."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.connection.close()
+        return self._process.wait()
 
-def _begin(folder: str, threads: int, memory: int | None, parent: int) -> None:
-    """First thing in a worker."""
-    os.setpgid(0, 0)
-    (Path(folder) / f"worker-{os.getpid()}").touch()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for variable in BLAS_VARIABLES:  # for libraries that are loaded from here on
-        os.environ[variable] = str(threads)
-    threadpool_limits(threads)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    if sys.platform == "linux":
-        # Killed by the kernel with its parent, even in an endless loop that never lets the thread run.
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:
-            os._exit(1)
-    if memory is not None:
-        import resource
-
-        used = _virtual_memory()
-        resource.setrlimit(resource.RLIMIT_AS, (used + memory, used + memory))
-
-
-def _evaluate_file(file: str, number: int, params: Params, seed: int) -> Outcome:
-    return evaluate_payload(Path(file).read_bytes(), number, params, seed)
-
-
-def _end_with(parent: int) -> None:
-    """End the whole process group once the coordinator is gone."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os.killpg(0, signal.SIGKILL)
-
-
-def _virtual_memory() -> int:
-    """Bytes of address space that this process has."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return not Path("/proc/self/stat").exists()
-
-
-def _how_it_died(code: int | None) -> str:
-    if code is not None and code < 0:
+    def _send(self, message: Any) -> bool:
         try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = f"signal {-code}"
-        return f"the worker process was killed by {name}"
-    return f"the worker process ended with exit code {code}"
+            self.connection.send(message)
+        except OSError:  # it is gone
+            return False
+        return True
 
 
-class _Process(SpawnProcess):
-    """Spawned without running the caller's script again: the objective travels by value."""
-
-    _hiding = threading.Lock()
-
-    @staticmethod
-    def _Popen(process_obj: Any) -> Any:
-        with _Process._hiding:
-            main = sys.modules["__main__"]
-            sys.modules["__main__"] = types.ModuleType("__main__")
-            try:
-                return SpawnProcess._Popen(process_obj)
-            finally:
-                sys.modules["__main__"] = main
+def _with_threads(threads: int) -> dict[str, str]:
+    """The environment with at most so many BLAS threads."""
+    found = {name: os.environ.get(name, "") for name in BLAS_VARIABLES}
+    return {
+        **os.environ,
+        **{n: str(min(threads, int(v)) if v.isdigit() and int(v) else threads) for n, v in found.items()},
+    }
 
 
-class _Context(SpawnContext):
-    Process = _Process
+def _how_it_died(code: int) -> str:
+    if code >= 0:
+        return f"the worker process ended with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = ", as the kernel does when memory runs out" if -code == signal.SIGKILL else ""
+    return f"the worker process was killed by {name}{hint}"

@@ -1,11 +1,13 @@
 """Trials on disk: SQLite files and PostgreSQL databases, one schema for both.
 
-`connection` opens a database, `schema` and ``migrations`` say what is in it, `rows` turns records
-into rows and back, `store` keeps one study, and `owner` tells
-whether a process still lives. Nothing is ever unpickled.
+`connection` opens a database and `database` runs transactions in it; `schema` and ``migrations`` say what
+is there, `rows` turns records into rows and back, and `statements` are the SQL. `catalog` has the studies,
+`store` the trials of one; `presence` and `owner` tell whether whoever runs a trial still lives. Nothing is
+ever unpickled.
 """
 
+from hpo.storage.catalog import study_names
 from hpo.storage.connection import StorageError
-from hpo.storage.store import Store, study_names
+from hpo.storage.store import Store
 
 __all__ = ["StorageError", "Store", "study_names"]

@@ -16,7 +16,6 @@ from sqlalchemy.pool import StaticPool
 from hpo.storage.schema import APPLICATION_ID, VERSION
 
 BUSY_SECONDS = 30  # how long to wait for another process's transaction
-SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
 class StorageError(Exception):
@@ -68,18 +67,12 @@ def _file(path: Path) -> Engine:
     """Engine on an SQLite file that is there."""
     if path.is_dir():
         raise StorageError(f"storage={str(path)!r}: is a folder, not a file")
-    try:
-        with path.open("rb") as file:
-            head = file.read(72)
-    except OSError as error:
-        raise StorageError(f"storage={str(path)!r}: cannot be read ({error})") from error
-    if not head:
+    # Only SQLite itself opens the file: closing another descriptor would drop the locks of this process.
+    if path.stat().st_size == 0:
         raise StorageError(
             f"storage={str(path)!r}: is empty; it was cut off, or is no study. It is left as it is; "
             "choose another path, or delete it to begin anew"
         )
-    if head[:16] != SQLITE_MAGIC:
-        raise damaged(path, "its first bytes are not those of an SQLite file")
     engine = _sqlite_engine(path)
     try:
         with engine.begin() as connection:
@@ -92,6 +85,7 @@ def _file(path: Path) -> Engine:
             if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
                 raise damaged(path, "it holds trials of a study that is not there")
             _check_version(connection, str(path))
+        _set_journal(engine, path)
     except DBAPIError as error:
         engine.dispose()
         raise explained(error, str(path)) from error
@@ -142,10 +136,12 @@ def _create(path: Path) -> None:
 
 def _sqlite_engine(path: Path) -> Engine:
     # One connection, which the store guards with a lock: SQLite has one writer anyway.
+    driver = _driver()
     engine = create_engine(
         "sqlite://",
-        creator=lambda: sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        module=driver,
+        creator=lambda: driver.connect(
+            str(path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         ),
         poolclass=StaticPool,
     )
@@ -154,8 +150,6 @@ def _sqlite_engine(path: Path) -> Engine:
     def prepare(connection: Any, record: Any) -> None:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        mode = "WAL" if _wal_is_safe(sqlite3.sqlite_version_info) else "TRUNCATE"
-        connection.execute(f"PRAGMA journal_mode = {mode}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -163,6 +157,32 @@ def _sqlite_engine(path: Path) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _driver() -> Any:
+    """Python's own SQLite, or the newer one of the package pysqlite3 where only that has a safe log."""
+    if not _wal_is_safe(sqlite3.sqlite_version_info):
+        try:
+            from pysqlite3 import dbapi2
+        except ImportError:
+            return sqlite3
+        if _wal_is_safe(dbapi2.sqlite_version_info):
+            return dbapi2
+    return sqlite3
+
+
+def _set_journal(engine: Engine, path: Path) -> None:
+    """A write-ahead log where it is safe (one sync a commit), else a rollback journal (five)."""
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        is_safe = _wal_is_safe(engine.dialect.dbapi.sqlite_version_info)  # type: ignore[union-attr]
+        wanted = "wal" if is_safe else "persist"
+        (found,) = driver.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
+    if found == "wal" and not is_safe:
+        raise StorageError(
+            f"storage={str(path)!r}: a process with a newer SQLite is writing it, in a way that is not safe "
+            "with the one of this process: pip install hpo[sqlite]"
+        )
 
 
 def _wal_is_safe(version: tuple[int, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""Which process runs a trial, and whether it still does."""
+"""Which process runs a trial of a server's study, and whether it still does: quicker than its lease."""
 
 from __future__ import annotations
 

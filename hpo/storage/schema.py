@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0001"  # newest revision in migrations/versions
+VERSION = "0002"  # newest revision in migrations/versions
 APPLICATION_ID = 0x68706F31  # "hpo1": marks an SQLite file as ours
 
 metadata = MetaData()
@@ -56,6 +56,8 @@ trials = Table(
     Column("lease", Double),
     UniqueConstraint("study_id", "number"),
 )
+_IS_RUNNING = trials.c.state == "running"
+Index("trials_running", trials.c.study_id, sqlite_where=_IS_RUNNING, postgresql_where=_IS_RUNNING)
 
 # What happened besides: results of attempts that had been given up, trials taken over.
 events = Table(

@@ -1,0 +1,136 @@
+"""What a study records: its trials in memory and, where there is a storage, on disk before that."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hpo.execution import Outcome
+from hpo.ledger import Ledger
+from hpo.trial import Trial, TrialState
+
+
+class Book:
+    """The trials of one study; thread-safe.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        Empty.
+    store : hpo.storage.Store, optional
+        Where trials are kept; those that are there are read.
+    """
+
+    def __init__(self, ledger: Ledger, store: Any = None) -> None:
+        self.ledger = ledger
+        self._store = store
+        self._lock = threading.RLock()
+        self._begun: dict[int, float] = {}  # monotonic: a wall clock may be set while a trial runs
+        if store is not None:
+            store.space = ledger.space
+            ledger.extend(store.read())
+            self._merge(store.catch_up(len(ledger), ledger.unfinished))
+
+    def start(self, suggest: Callable[[], Trial]) -> Trial:
+        """The next trial to run: the first queued one, else the new one that `suggest` returns."""
+
+        def next_trial(changed: Sequence[Trial]) -> Trial:
+            self._merge(changed)
+            queued = self.ledger.first_queued
+            if queued is None:
+                return suggest()
+            trial = self.ledger.trials[queued]
+            return dataclasses.replace(
+                trial, state=TrialState.RUNNING, started=time.time(), attempt=trial.attempt + 1
+            )
+
+        with self._lock:
+            trial = self._put(next_trial)
+            self._begun[trial.number] = time.monotonic()
+            return trial
+
+    def add(self, trial: Trial) -> Trial:
+        """Give a queued or finished trial the next number and keep it."""
+
+        def numbered(changed: Sequence[Trial]) -> Trial:
+            self._merge(changed)
+            return dataclasses.replace(trial, number=len(self.ledger))
+
+        with self._lock:
+            return self._put(numbered)
+
+    def finish(self, number: int, attempt: int, outcome: Outcome) -> Trial:
+        """Record how an attempt ended; returns what is kept then.
+
+        That is another result where there was one before, and the trial as it runs elsewhere where this
+        attempt had been given up: its late result goes into the storage's log.
+        """
+        with self._lock:
+            trial = self.ledger.trials[number]
+            ended = finished(dataclasses.replace(trial, attempt=attempt), outcome)
+            if trial.state.is_finished:
+                if attempt < trial.attempt and self._store is not None:
+                    self._store.log_late(ended)
+                return trial
+            return self._end(ended)
+
+    def requeue(self, number: int, attempt: int) -> Trial:
+        """Have a running trial tried again with its parameters."""
+        with self._lock:
+            trial = self.ledger.trials[number]
+            return self._end(
+                dataclasses.replace(trial, state=TrialState.QUEUED, started=None, attempt=attempt)
+            )
+
+    def running_seconds(self, number: int) -> float:
+        """How long a trial has been running here; 0 where it was not started here."""
+        begun = self._begun.get(number)
+        return 0.0 if begun is None else time.monotonic() - begun
+
+    def redefine(self, definition: dict[str, Any]) -> None:
+        """Replace the study's definition on disk."""
+        if self._store is not None:
+            self._store.redefine(definition)
+
+    def _put(self, propose: Callable[[Sequence[Trial]], Trial]) -> Trial:
+        if self._store is None:
+            trial = propose(())
+        else:
+            trial = self._store.put(len(self.ledger), self.ledger.unfinished, propose)
+        self.ledger.merge(trial)
+        return trial
+
+    def _end(self, trial: Trial) -> Trial:
+        kept: Trial = trial if self._store is None else self._store.end(trial)
+        self._begun.pop(trial.number, None)
+        self.ledger.replace(kept)
+        return kept
+
+    def _merge(self, changed: Sequence[Trial]) -> None:
+        for trial in changed:
+            self.ledger.merge(trial)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy in another process is one in memory: only one process at a time writes as this study."""
+        return {**vars(self), "_lock": None, "_store": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.RLock()
+
+
+def finished(trial: Trial, outcome: Outcome) -> Trial:
+    """The trial with what came of it."""
+    return dataclasses.replace(
+        trial,
+        state=outcome.state,
+        value=outcome.value,
+        reports=outcome.reports,
+        failure=outcome.failure,
+        reason=outcome.reason,
+        finished=time.time(),
+        seconds=outcome.seconds,
+    )

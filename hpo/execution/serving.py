@@ -1,0 +1,69 @@
+"""The inside of a worker process: one objective, one trial after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from hpo.execution.outcome import evaluate
+from hpo.execution.payload import ObjectiveError, loaded
+
+READY = "ready"  # said when the objective is loaded and trials may come
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a worker needs to know.
+
+    Attributes
+    ----------
+    objective : str
+        Path of its bytes.
+    memory : int or None
+        Bytes that a trial may take beyond the loaded objective.
+    """
+
+    objective: str
+    memory: int | None
+
+
+def serve(connection: Connection[Any, Any]) -> None:
+    """Evaluate what comes over the connection until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    setup: Setup = connection.recv()
+    try:
+        objective = loaded(Path(setup.objective).read_bytes())
+    except ObjectiveError as error:
+        connection.send(error)
+        return
+    if setup.memory is not None:
+        _limit_memory(setup.memory)
+    connection.send(READY)
+    while True:
+        try:
+            live = connection.recv()
+        except EOFError:
+            return
+        outcome = evaluate(objective, live)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # an objective may have closed it
+                stream.flush()
+        connection.send(outcome)
+
+
+def _limit_memory(memory: int) -> None:
+    """Allow `memory` more bytes of address space than this process has now."""
+    import resource
+
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:
+        pages = 0
+    limit = pages * os.sysconf("SC_PAGE_SIZE") + memory
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

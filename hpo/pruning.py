@@ -1,0 +1,249 @@
+"""Ending trials early that will not win: pure functions of the history, like searchers.
+
+A pruner is asked once a trial, as the trial starts, for the rule that it will be held to. The rule is a
+function of the results that suggestion k may see, so that which trials are pruned is the same for any
+number of workers and after any restart; and it travels with the trial, so that a worker decides by
+itself. Values are to be minimised here, whatever the study's direction.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.trial import Array, History
+
+Reports = Mapping[int, float]
+Rule = Callable[[Reports], bool]
+
+
+class Pruner(ABC):
+    """Says what a trial is held to. Subclasses are frozen dataclasses whose fields are their options."""
+
+    @abstractmethod
+    def rule(self, history: History) -> Rule:
+        """Rule of the trial ``history.k``.
+
+        Parameters
+        ----------
+        history : History
+            With ``reports``, the intermediate values of finished trials.
+
+        Returns
+        -------
+        callable
+            From the trial's own reports so far, at least one, to whether it ends now. It is sent to
+            worker processes: a frozen dataclass, not a closure.
+        """
+
+
+@dataclass(frozen=True)
+class MedianPruner(Pruner):
+    """Ends a trial whose best value is worse than the median of the others' running averages.
+
+    The median stopping rule of Golovin et al., "Google Vizier" (KDD 2017), section 3.2.2. The median at a
+    step is over all trials that got so far, not over those alone that ran to their end: those are the
+    better ones, and with every trial pruned the rule would tighten by itself.
+
+    Parameters
+    ----------
+    n_startup : int
+        No trial is ended before so many others have got to its step.
+    warmup : int
+        No trial is ended before this step.
+    """
+
+    n_startup: int = 5
+    warmup: int = 0
+
+    def __post_init__(self) -> None:
+        _check_whole("n_startup", self.n_startup, 1)
+        _check_whole("warmup", self.warmup, 0)
+
+    def rule(self, history: History) -> Rule:
+        """Rule of the trial ``history.k``; see `Pruner.rule`."""
+        curves = _curves(history)
+        steps = np.array(sorted({step for curve in curves for step in curve}), dtype=np.int64)
+        steps = steps[steps >= self.warmup]
+        means = _running_means(curves, steps)
+        enough = np.sum(~np.isnan(means), axis=0) >= self.n_startup
+        return BestSoFar(
+            tuple(steps.tolist()),
+            tuple(float(np.nanmedian(m)) if e else math.inf for m, e in zip(means.T, enough)),
+        )
+
+
+@dataclass(frozen=True)
+class ASHAPruner(Pruner):
+    """Lets the best 1/eta of the trials that reach a rung go on; rungs are `min_steps` eta^i steps.
+
+    Asynchronous successive halving (Li et al., "A System for Massively Parallel Hyperparameter Tuning",
+    MLSys 2020) in its stopping form: a trial is judged when it reaches a rung, by those before it.
+
+    Parameters
+    ----------
+    min_steps : int
+        The first rung.
+    eta : int
+        At each rung, 1/eta of the trials go on.
+    """
+
+    min_steps: int = 1
+    eta: int = 3
+
+    def __post_init__(self) -> None:
+        _check_whole("min_steps", self.min_steps, 1)
+        _check_whole("eta", self.eta, 2)
+
+    def rule(self, history: History) -> Rule:
+        """Rule of the trial ``history.k``; see `Pruner.rule`."""
+        curves = _curves(history)
+        last = max((max(curve) for curve in curves), default=0)
+        return _rungs(curves, _powers(self.min_steps, self.eta, last), self.eta)
+
+
+@dataclass(frozen=True)
+class HyperbandPruner(Pruner):
+    """Successive halving in several brackets, which differ in when they begin to end trials.
+
+    Li et al., "Hyperband" (JMLR 2018), algorithm 1, with the brackets' sizes as there; a trial's bracket
+    is a function of its number, and each bracket halves as `ASHAPruner` does.
+
+    Parameters
+    ----------
+    max_steps : int
+        Steps of a trial that is not ended early.
+    min_steps : int
+        The earliest rung.
+    eta : int
+        At each rung, 1/eta of the trials go on.
+    """
+
+    max_steps: int
+    min_steps: int = 1
+    eta: int = 3
+
+    def __post_init__(self) -> None:
+        _check_whole("min_steps", self.min_steps, 1)
+        _check_whole("eta", self.eta, 2)
+        _check_whole("max_steps", self.max_steps, self.min_steps)
+
+    def rule(self, history: History) -> Rule:
+        """Rule of the trial ``history.k``; see `Pruner.rule`."""
+        rungs = _powers(self.min_steps, self.eta, self.max_steps)
+        own = self.bracket(history.k)
+        same = [self.bracket(int(number)) == own for number in history.numbers]
+        return _rungs(_curves(history, same), [r for r in rungs[own:] if r < self.max_steps], self.eta)
+
+    def bracket(self, k: int) -> int:
+        """Bracket of trial `k`: how many of the earliest rungs it skips."""
+        s_max = len(_powers(self.min_steps, self.eta, self.max_steps)) - 1
+        sizes = [math.ceil((s_max + 1) / (s + 1) * self.eta**s) for s in range(s_max, -1, -1)]
+        return int(np.searchsorted(np.cumsum(sizes), k % sum(sizes), side="right"))
+
+
+@dataclass(frozen=True)
+class BestSoFar:
+    """Ends a trial whose best value is above the bar of the step it is at.
+
+    Between two steps the earlier one's bar counts; beyond the last nobody is judged.
+    """
+
+    steps: tuple[int, ...]
+    bars: tuple[float, ...]
+
+    def __call__(self, reports: Reports) -> bool:
+        """Whether the trial ends now."""
+        at = max(reports)
+        place = int(np.searchsorted(self.steps, at, side="right")) - 1
+        if place < 0 or at > self.steps[-1]:
+            return False
+        return min(reports.values()) > self.bars[place]
+
+
+@dataclass(frozen=True)
+class Rungs:
+    """Ends a trial whose value at a rung, the first one reported from there on, is above its bar."""
+
+    steps: tuple[int, ...]
+    bars: tuple[float, ...]
+
+    def __call__(self, reports: Reports) -> bool:
+        """Whether the trial ends now."""
+        return any(
+            value is not None and value > bar
+            for value, bar in zip((_at(reports, step) for step in self.steps), self.bars)
+        )
+
+
+PRUNERS: dict[str, type[Pruner]] = {"median": MedianPruner, "asha": ASHAPruner}
+
+
+def resolve_pruner(pruner: Any) -> Pruner | None:
+    """Pruner of that name with its default options, or `pruner` itself.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if pruner is None or isinstance(pruner, Pruner):
+        return pruner
+    if isinstance(pruner, str) and pruner in PRUNERS:
+        return PRUNERS[pruner]()
+    names = ", ".join(map(repr, PRUNERS))
+    raise ValueError(f"pruner={pruner!r}: must be {names}, a Pruner such as HyperbandPruner(81), or None")
+
+
+def _rungs(curves: Sequence[Reports], steps: Sequence[int], eta: int) -> Rungs:
+    """The bar at each rung: the worst value with which a trial is still among the best 1/eta."""
+    bars = []
+    for step in steps:
+        values = sorted(value for curve in curves if (value := _at(curve, step)) is not None)
+        n_kept = (len(values) + 1) // eta  # of these and the trial itself
+        bars.append(values[n_kept - 1] if n_kept > 0 else math.inf)
+    return Rungs(tuple(steps), tuple(bars))
+
+
+def _curves(history: History, mask: Sequence[bool] | None = None) -> list[Reports]:
+    """Reports of the trials that have a value and any."""
+    kept = history.complete if mask is None else history.complete & np.array(mask, dtype=bool)
+    return [history.reports[i] for i in np.flatnonzero(kept).tolist() if history.reports[i]]
+
+
+def _at(reports: Reports, step: int) -> float | None:
+    """First value reported at `step` or later; None where there is none yet."""
+    later = [s for s in reports if s >= step]
+    return reports[min(later)] if later else None
+
+
+def _running_means(curves: Sequence[Reports], steps: NDArray[np.int64]) -> Array:
+    """Mean of what each trial reported up to each step, (trials, steps); NaN where it did not get there."""
+    means = np.full((len(curves), len(steps)), np.nan)
+    for row, curve in zip(means, curves):
+        own = np.array(sorted(curve))
+        with np.errstate(over="ignore"):
+            averages = np.cumsum([curve[s] for s in own.tolist()]) / np.arange(1, len(own) + 1)
+        there = (steps >= own[0]) & (steps <= own[-1])
+        row[there] = averages[np.searchsorted(own, steps[there], side="right") - 1]
+    return means
+
+
+def _powers(first: int, eta: int, last: int) -> list[int]:
+    """first, first eta, first eta^2, ... up to `last`."""
+    found = []
+    while first <= last:
+        found.append(first)
+        first *= eta
+    return found
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name}={value!r}: must be a whole number from {least} up")

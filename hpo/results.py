@@ -1,0 +1,80 @@
+"""What can be read of a study's trials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hpo.book import Book
+from hpo.recommendation import recommend
+from hpo.trial import Params, Trial
+
+
+class Results:
+    """The reading half of a `Study`."""
+
+    _book: Book
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials in the order of their numbers."""
+        return tuple(self._book.ledger.trials)
+
+    @property
+    def best_trial(self) -> Trial:
+        """Complete trial with the best value, the earliest of equals.
+
+        Raises
+        ------
+        ValueError
+            If no trial is complete.
+        """
+        best = self._book.ledger.best
+        if best is None:
+            raise ValueError(f"best_trial: none of the {len(self._book.ledger)} trials is complete")
+        return best
+
+    @property
+    def best_value(self) -> float:
+        """Value of the best trial."""
+        value = self.best_trial.value
+        assert value is not None
+        return value
+
+    @property
+    def best_params(self) -> Params:
+        """Configuration of the best trial."""
+        return dict(self.best_trial.params)
+
+    def recommend(self) -> Trial:
+        """Noise-aware choice, which need not be the luckiest trial; see `hpo.recommendation`.
+
+        Raises
+        ------
+        ValueError
+            If no trial is complete.
+        """
+        ledger = self._book.ledger
+        number = recommend(ledger.space, ledger.history(len(ledger), window=None))
+        if number is None:
+            raise ValueError(f"recommend: none of the {len(ledger)} trials is complete")
+        return ledger.trials[number]
+
+    def dataframe(self) -> Any:
+        """One row a trial: number, state, value, one ``params_`` column a parameter, times, failure."""
+        import pandas as pd
+
+        ledger = self._book.ledger
+        rows = [
+            {
+                "number": t.number,
+                "state": str(t.state),
+                "value": t.value,
+                **{f"params_{name}": t.params.get(name) for name in ledger.space.names},
+                "seconds": t.seconds,
+                "search_seconds": t.search_seconds,
+                "failure": t.failure,
+                "reason": t.reason,
+            }
+            for t in ledger.trials
+        ]
+        return pd.DataFrame(rows)

@@ -1,0 +1,79 @@
+"""Transactions of one database: one at a time, again where it was merely out of reach."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from hpo.storage.connection import StorageError, connect, damaged, explained
+
+T = TypeVar("T")
+
+RECONNECT_SECONDS = 60.0  # how long to wait for a server that went away
+QUEUE_SECONDS = 600.0  # how long to queue for a file that others write: each may search meanwhile
+
+
+class Database:
+    """A storage that is open; thread-safe.
+
+    Parameters
+    ----------
+    storage : str or path
+        See `hpo.storage.connection.connect`, also for what is raised.
+    create : bool
+        Make it where there is none.
+    """
+
+    def __init__(self, storage: str | os.PathLike[str], *, create: bool) -> None:
+        self.engine = connect(storage, create=create)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self.shown = str(storage) if self.is_sqlite else self.engine.url.render_as_string()  # no password
+        self._lock = threading.RLock()
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction.
+
+        It is run once more where a server went away meanwhile, even if only the answer to its commit was
+        lost: it has to find out itself what it did before.
+
+        Raises
+        ------
+        StorageError
+            If the database is damaged, full or out of reach.
+        """
+        begin = time.monotonic()
+        while True:
+            try:
+                with self._lock, self.engine.begin() as connection:
+                    return work(connection)
+            except UnicodeDecodeError as error:  # a text that is no longer one
+                raise damaged(self.shown, str(error)) from error
+            except DBAPIError as error:
+                if time.monotonic() - begin > self._patience(error):
+                    raise explained(error, self.shown) from error
+                time.sleep(0.0 if self.is_sqlite else 0.5)
+
+    def now(self, connection: Connection) -> float:
+        """Seconds since the epoch on the server's clock, which all hosts share."""
+        return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+
+    def damaged(self, what: str) -> StorageError:
+        """The error for a damaged database."""
+        return damaged(self.shown, what)
+
+    def close(self) -> None:
+        """Let go of it."""
+        self.engine.dispose()
+
+    def _patience(self, error: DBAPIError) -> float:
+        """Seconds for which this error may pass by itself."""
+        if self.is_sqlite:
+            return QUEUE_SECONDS if "database is locked" in str(error.orig) else -1.0
+        is_gone = error.connection_invalidated or isinstance(error, OperationalError)
+        return RECONNECT_SECONDS if is_gone else -1.0

@@ -1,0 +1,51 @@
+"""The statements of a study's trials, put together once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+
+from hpo.storage.rows import RECORD
+from hpo.storage.schema import trials
+
+COLUMNS = [trials.c[name] for name in RECORD] + [trials.c.checksum]
+_OF_STUDY = trials.c.study_id == bindparam("study")
+_IS_TRIAL = trials.c.number == bindparam("which")
+_NEW_RECORD: dict[str, Any] = {name: bindparam(f"new_{name}") for name in (*RECORD, "checksum")}
+
+ALL = select(*COLUMNS).where(_OF_STUDY).order_by(trials.c.number)
+ONE = select(*COLUMNS).where(_OF_STUDY, _IS_TRIAL)
+COUNT = select(func.count()).select_from(trials).where(_OF_STUDY)
+CHANGED = (
+    select(*COLUMNS)
+    .where(
+        _OF_STUDY,
+        (trials.c.number >= bindparam("known"))
+        | trials.c.number.in_(bindparam("unfinished", expanding=True)),
+    )
+    .order_by(trials.c.number)
+)
+RUNNING = select(*COLUMNS, trials.c.owner, trials.c.lease).where(_OF_STUDY, trials.c.state == "running")
+INSERT = insert(trials)
+START = (
+    update(trials)
+    .where(_OF_STUDY, _IS_TRIAL, trials.c.state.in_(["queued", "running"]))
+    .values(**_NEW_RECORD, owner=bindparam("new_owner"), lease=bindparam("new_lease"))
+)
+# A running trial is ended by its owner's attempt; a queued one by whoever brings a result.
+END = (
+    update(trials)
+    .where(
+        _OF_STUDY,
+        _IS_TRIAL,
+        (trials.c.state == "queued")
+        | (
+            (trials.c.state == "running")
+            & (trials.c.owner == bindparam("token"))
+            & (trials.c.attempt == bindparam("try"))
+        ),
+    )
+    .values(**_NEW_RECORD, owner=None, lease=None)
+)
+RENEW = update(trials).where(trials.c.owner == bindparam("token"), trials.c.state == "running")

@@ -1,0 +1,160 @@
+"""Trials that will not win end early: the same ones for any number of workers, and none by mistake."""
+
+import math
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import hpo
+from hpo.trial import History
+
+SPACE = hpo.Space({"x": hpo.Float(0.0, 1.0)})
+PRUNERS = ["median", "asha", hpo.HyperbandPruner(9), hpo.ASHAPruner(min_steps=2, eta=2)]
+
+
+def training(params, trial):
+    """Nine steps that go down to x from above."""
+    for step in range(1, 10):
+        trial.report(params["x"] + 1.0 / step, step)
+        if trial.should_prune():
+            raise hpo.TrialPruned
+    return params["x"]
+
+
+def table(study):
+    return [(t.number, t.params, str(t.state), t.value, t.reports) for t in study.trials]
+
+
+def run(objective=training, n=40, direction="minimize", **options):
+    study = hpo.Study(
+        SPACE, searcher="random", seed=0, window=4, direction=direction, pruner=options.pop("pruner")
+    )
+    return study.optimize(objective, n, progress=False, **options)
+
+
+def history(curves, k=None):
+    built = History.build(
+        SPACE, [{"x": 0.5}] * len(curves), [c[max(c)] if c else 1.0 for c in curves], reports=curves
+    )
+    return built if k is None else History(**{**vars(built), "k": k})
+
+
+@pytest.mark.parametrize("pruner", PRUNERS, ids=str)
+def test_steps_are_saved_and_the_best_is_found_all_the_same(pruner):
+    pruned, whole = run(pruner=pruner), run(pruner=None)
+    assert [t.params for t in pruned.trials] == [t.params for t in whole.trials]
+    assert pruned.best_params == whole.best_params
+    steps = sum(len(t.reports) for t in pruned.trials)
+    assert steps < 0.8 * sum(len(t.reports) for t in whole.trials)
+    ended = [t for t in pruned.trials if t.state == "pruned"]
+    assert ended
+    assert all(t.value is None and t.reports and t.failure is None for t in ended)
+
+
+@pytest.mark.parametrize("pruner", PRUNERS, ids=str)
+def test_the_same_trials_end_for_any_number_of_workers_and_either_direction(pruner):
+    expected = table(run(pruner=pruner, n=24))
+    assert table(run(pruner=pruner, n=24, n_jobs=2)) == expected
+    with ThreadPoolExecutor(3) as executor:
+        assert table(run(pruner=pruner, n=24, executor=executor)) == expected
+
+    def mirrored(params, trial):
+        for step in range(1, 10):
+            trial.report(-params["x"] - 1.0 / step, step)
+            if trial.should_prune():
+                raise hpo.TrialPruned
+        return -params["x"]
+
+    turned = table(run(mirrored, pruner=pruner, n=24, direction="maximize"))
+    assert [row[2] for row in turned] == [row[2] for row in expected]
+
+
+def test_a_stored_study_prunes_on_as_before(tmp_path):
+    expected = table(run(pruner="median", n=30))
+    file = tmp_path / "runs.db"
+    options = {"searcher": "random", "seed": 0, "window": 4, "pruner": hpo.MedianPruner(), "storage": file}
+    hpo.Study(SPACE, **options).optimize(training, 13, progress=False)
+    study = hpo.load_study(file)
+    assert study.pruner == hpo.MedianPruner()
+    assert table(study.optimize(training, 17, progress=False)) == expected
+    assert table(hpo.load_study(file)) == expected
+
+
+def test_the_median_is_of_the_running_averages_of_who_got_that_far():
+    curves = [{1: 1.0, 2: 3.0}, {1: 2.0, 2: 2.0}, {1: 5.0}, {1: 4.0, 2: 8.0}]
+    rule = hpo.MedianPruner(n_startup=3).rule(history(curves))
+    assert rule.steps == (1, 2)
+    assert rule.bars == (np.median([1, 2, 5, 4]), np.median([2, 2, 6]))
+    assert not rule({1: 3.0})
+    assert rule({1: 3.1})
+    assert not rule({1: 9.0, 2: 2.0})  # the best so far counts
+    assert not rule({1: 9.0, 3: 9.0})  # nobody else has got there
+    assert hpo.MedianPruner(n_startup=4).rule(history(curves)).bars[1] == math.inf
+    assert hpo.MedianPruner(n_startup=3, warmup=2).rule(history(curves)).steps == (2,)
+
+
+def test_a_rung_lets_the_best_third_on():
+    curves = [{1: float(v), 3: float(v)} for v in range(5)]
+    rule = hpo.ASHAPruner(eta=3).rule(history(curves))
+    assert rule.steps == (1, 3)
+    assert rule.bars == (1.0, 1.0)  # of six, the two best go on
+    assert not rule({1: 1.0})
+    assert rule({1: 1.5})
+    assert rule({1: 0.0, 4: 2.0})  # judged by what it first reports from the rung on
+    assert hpo.ASHAPruner(eta=3).rule(history(curves[:1])).bars == (math.inf, math.inf)
+
+
+def test_brackets_have_the_sizes_of_hyperband_and_judge_their_own():
+    pruner = hpo.HyperbandPruner(max_steps=81, eta=3)
+    sizes = np.bincount([pruner.bracket(k) for k in range(81 + 34 + 15 + 8 + 5)])
+    assert sizes.tolist() == [81, 34, 15, 8, 5]  # table 1 of the paper
+    curves = [dict.fromkeys((1, 3, 9, 27, 81), 0.0)] * 143
+    assert pruner.rule(history(curves, 143)).steps == (1, 3, 9, 27)
+    assert pruner.rule(history(curves, 143 + 81)).steps == (3, 9, 27)
+    assert pruner.rule(history(curves, 142)).steps == ()
+
+
+def test_trials_without_reports_or_values_do_not_count():
+    curves = [{}, {}, {1: 1.0}]
+    broken = History.build(SPACE, [{"x": 0.5}] * 3, [None, 1.0, None], reports=curves)
+    for pruner in (hpo.MedianPruner(n_startup=1), hpo.ASHAPruner(), hpo.HyperbandPruner(9)):
+        rule = pruner.rule(broken)
+        assert not rule({1: 1e300})
+        assert pickle.loads(pickle.dumps(rule))({1: 1e300}) is False
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: hpo.Study(SPACE, pruner="magic"), "pruner='magic'"),
+        (lambda: hpo.Study(SPACE, pruner=hpo.MedianPruner), "pruner="),
+        (lambda: hpo.MedianPruner(n_startup=0), "n_startup=0"),
+        (lambda: hpo.MedianPruner(warmup=-1), "warmup=-1"),
+        (lambda: hpo.ASHAPruner(eta=1), "eta=1"),
+        (lambda: hpo.ASHAPruner(min_steps=True), "min_steps=True"),
+        (lambda: hpo.HyperbandPruner(0), "max_steps=0"),
+    ],
+)
+def test_unusable_options_are_refused_by_name(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_pruner_of_ones_own_has_to_be_given_again(tmp_path):
+    class Strict(hpo.Pruner):
+        def rule(self, history):
+            return _above_one
+
+    file = tmp_path / "runs.db"
+    study = hpo.Study(SPACE, searcher="random", seed=0, pruner=Strict(), storage=file)
+    study.optimize(training, 4, progress=False)
+    assert {str(t.state) for t in study.trials} == {"pruned"}
+    with pytest.raises(ValueError, match="give it again as pruner"):
+        hpo.load_study(file)
+    assert isinstance(hpo.load_study(file, pruner=Strict()).pruner, Strict)
+
+
+def _above_one(reports):
+    return reports[max(reports)] > 1.0
