@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def compare(
     out: str | Path,
     n_jobs: int | None = None,
     n_initial: int | None = None,
-    baseline: str = "tpe",
+    baseline: str | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Run every searcher on every task with the same seeds, and keep every trial.
@@ -57,8 +58,9 @@ def compare(
         Cells at a time; None: one a core.
     n_initial : int, optional
         Shared first points; None: 10, as TPE begins by default, and a third of the budget at most.
-    baseline : str
-        Whom the others are compared with; the first searcher where it does not take part.
+    baseline : str, optional
+        Label of the searcher that the others are compared with; None: ``"tpe"``, or the first where that
+        does not take part.
     progress : bool
         Show a progress bar on a terminal.
 
@@ -75,18 +77,19 @@ def compare(
     """
     _check_whole(n_trials=n_trials, repeats=repeats)
     _check_whole(minimum=0, seed=seed, n_initial=0 if n_initial is None else n_initial)
-    if not isinstance(tasks, Mapping) or not tasks or not all(isinstance(t, Task) for t in tasks.values()):
-        raise ValueError(f"tasks={tasks!r}: must be a mapping of at least one name to an hpo.Task")
+    _check_jobs(n_jobs)
+    _check_tasks(tasks)
     initial = min(10, n_trials // 3) if n_initial is None else min(n_initial, n_trials)
     labelled = _labelled(searchers, n_trials)
-    # Absolute, as worker processes are kept between calls and may have begun in another folder.
-    folder = Path(out).absolute()
+    if baseline is not None and baseline not in labelled:
+        raise ValueError(f"baseline={baseline!r}: must be one of the searchers, {', '.join(labelled)}")
+    folder = _folder(out)
     cells = list(_cells(tasks, labelled, n_trials, range(seed, seed + repeats), initial, folder))
     waiting = [cell for cell in cells if not _is_finished(cell)]
     plan = {
         "tasks": {name: {"metric": task.metric, "unit": task.unit} for name, task in tasks.items()},
         "searchers": list(labelled),
-        "baseline": baseline if baseline in labelled else next(iter(labelled)),
+        "baseline": baseline or ("tpe" if "tpe" in labelled else next(iter(labelled))),
         "seeds": list(range(seed, seed + repeats)),
         "n_trials": n_trials,
         "n_initial": initial,
@@ -188,6 +191,9 @@ def _load(payload: str) -> tuple[dict[str, Task], dict[str, Searcher]]:
 
 
 def _labelled(searchers: Any, n_trials: int) -> dict[str, Searcher]:
+    if isinstance(searchers, str | Searcher) or not isinstance(searchers, Iterable):
+        raise ValueError(f"searchers={searchers!r}: must be a list of names or searchers, or a mapping "
+                         "of label to either")  # fmt: skip
     if isinstance(searchers, Mapping):
         pairs = list(searchers.items())
     else:
@@ -198,6 +204,30 @@ def _labelled(searchers: Any, n_trials: int) -> dict[str, Searcher]:
         raise ValueError(f"searchers={names!r}: needs at least one, each under a name of its own; "
                          "name variants by a mapping of label to searcher")  # fmt: skip
     return labelled
+
+
+def _folder(out: Any) -> Path:
+    if not isinstance(out, str | os.PathLike) or not str(out):
+        raise ValueError(f"out={out!r}: must be the path of a folder")
+    # Absolute, as worker processes are kept between calls and may have begun in another folder.
+    folder = Path(out).absolute()
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"out={str(out)!r}: is a file; must be the path of a folder")
+    return folder
+
+
+def _check_tasks(tasks: Any) -> None:
+    if not isinstance(tasks, Mapping) or not tasks or not all(isinstance(t, Task) for t in tasks.values()):
+        raise ValueError(f"tasks={tasks!r}: must be a mapping of at least one name to an hpo.Task")
+    for name in tasks:
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"tasks: the name {name!r} must be a non-empty string")
+
+
+def _check_jobs(n_jobs: Any) -> None:
+    is_whole = isinstance(n_jobs, int) and not isinstance(n_jobs, bool)
+    if n_jobs is not None and (not is_whole or n_jobs == 0):
+        raise ValueError(f"n_jobs={n_jobs!r}: must be a whole number from 1 up, -1 for one a core, or None")
 
 
 def _check_whole(minimum: int = 1, **arguments: Any) -> None:

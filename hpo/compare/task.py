@@ -52,6 +52,9 @@ class Task:
             value = getattr(self, name)
             if not callable(value) and (name == "objective" or value is not None):
                 raise ValueError(f"{name}={value!r}: must be callable")
+        for name in ("metric", "unit"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be a string")
         if self.direction not in ("minimize", "maximize"):
             raise ValueError(f"direction={self.direction!r}: must be 'minimize' or 'maximize'")
         object.__setattr__(self, "space", Space.of(self.space))

@@ -114,13 +114,33 @@ def test_grid_gets_no_first_points_and_may_end_early(tmp_path):
         ({"repeats": 1.5}, "repeats=1.5"),
         ({"searchers": [Near(), Near(0.1)]}, "each under a name of its own"),
         ({"searchers": ["annealing"]}, "searcher='annealing'"),
+        ({"searchers": "random"}, "searchers='random': must be a list"),
+        ({"searchers": None}, "searchers=None"),
+        ({"baseline": "gpp"}, "baseline='gpp': must be one of the searchers, wide, tpe"),
+        ({"n_jobs": 0}, "n_jobs=0"),
+        ({"n_jobs": "2"}, "n_jobs='2'"),
+        ({"tasks": {1: TASKS["toy"]}}, "the name 1 must be a non-empty string"),
     ],
 )
 def test_bad_arguments_are_named(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         run(tmp_path, **options)
-    with pytest.raises(ValueError, match="direction='up'"):
-        hpo.Task(noisy, SPACE, direction="up")
+    assert not stamps(tmp_path)
+
+
+@pytest.mark.parametrize("wrong", [{"direction": "up"}, {"metric": None}, {"unit": 3}, {"test": "accuracy"}])
+def test_bad_fields_of_a_task_are_named(wrong):
+    (name,) = wrong
+    with pytest.raises(ValueError, match=f"{name}={wrong[name]!r}"):
+        hpo.Task(noisy, SPACE, **wrong)
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(ValueError, match=r"out=.*is a file"):
+        run(tmp_path / "taken")
+    with pytest.raises(ValueError, match="out=None"):
+        run(None)
 
 
 def test_loading_where_there_is_nothing(tmp_path):
