@@ -226,10 +226,10 @@ def cross_entropy(z: Array, target: Array) -> tuple[float, Array]:
     """
     b, k = z.shape
     z -= np.maximum.reduce(z, axis=1, keepdims=True)
-    loss = -float(np.vdot(z, target))
+    of_targets = np.vdot(z, target)
     np.exp(z, out=z)
     sums = np.dot(z, ones(k, z.dtype))
-    loss += float(np.log(sums).sum())
+    loss = float(np.dot(np.log(sums), ones(b, z.dtype)) - of_targets)
     z /= sums[:, None]
     z -= target
     z *= 1 / b

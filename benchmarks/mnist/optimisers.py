@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dgemm, sgemm
+from scipy.linalg.blas import daxpy, dgemm, saxpy, sgemm
 
 Array = NDArray[Any]
-BLOCK = 16_384  # numbers a pass; the five arrays of a block of float32 fit a second-level cache
+BLOCK = 32_768  # numbers a pass; four arrays of as many float32 fit a second-level cache
 
 
 class Parameter:
@@ -126,12 +126,14 @@ class Momentum(Optimiser):
 class Adam(Optimiser):
     """m ← β₁ m + (1−β₁) g,  v ← β₂ v + (1−β₂) g²,  θ ← (1 − η λ) θ − η m̂ / (√v̂ + ε).
 
-    Kingma & Ba, ICLR 2015, algorithm 1. g is the companion of θ. What is kept of m and v are the plain
-    sums M = m / (1−β₁) and V = v / (1−β₂), so that with k² = (1−β₂) / (1−β₂ᵗ), the factor of v̂ in V,
-    η m̂ / (√v̂ + ε) = η (1−β₁) / ((1−β₁ᵗ) k) · M / (√V + ε/k): all constants are in one factor.
+    Kingma & Ba, ICLR 2015, algorithm 1; g is the companion of θ. So that nothing need be multiplied by
+    β₁ and β₂ at each step, which would cost a pass each, what is kept are sums that grow instead of
+    fading: M = Σ g / β₁ˢ and V = Σ g² / β₂ˢ over the steps s, of which m̂ = a M and v̂ = k² V with
+    a = (1−β₁) β₁ᵗ / (1−β₁ᵗ) and k² = (1−β₂) β₂ᵗ / (1−β₂ᵗ). Then m̂ / (√v̂ + ε) = (a/k) M / (√V + ε/k).
     """
 
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+    GROWTH = 1e6  # how far a sum may grow beyond what it stands for before it is scaled back
 
     def __init__(
         self, parameters: Sequence[Parameter], learning_rate: float, weight_decay: float = 0.0
@@ -139,9 +141,18 @@ class Adam(Optimiser):
         super().__init__(parameters, learning_rate, weight_decay)
         self.n_steps = 0
         self.M, self.V = np.zeros_like(self.values), np.zeros_like(self.values)
+        self.growth1 = self.growth2 = 1.0  # 1 / β₁ˢ and 1 / β₂ˢ, s counted from the last scaling back
 
     def begin_batch(self) -> None:
         self.n_steps += 1
+        self.growth1 /= self.BETA1
+        self.growth2 /= self.BETA2
+        if self.growth1 > self.GROWTH:
+            self.M /= self.growth1
+            self.growth1 = 1.0
+        if self.growth2 > self.GROWTH:
+            self.V /= self.growth2
+            self.growth2 = 1.0
 
     def step(self, parameter: Parameter, gradient: Array) -> None:
         parameter.companion[...] = gradient
@@ -150,24 +161,22 @@ class Adam(Optimiser):
         np.dot(x.T, dz, out=parameter.companion)
 
     def end_batch(self) -> None:
-        k = ((1 - self.BETA2) / (1 - self.BETA2**self.n_steps)) ** 0.5
-        epsilon = self.EPSILON / k
-        factor = -self.learning_rate * (1 - self.BETA1) / ((1 - self.BETA1**self.n_steps) * k)
+        a = (1 - self.BETA1) / (self.growth1 * (1 - self.BETA1**self.n_steps))
+        k = ((1 - self.BETA2) / (self.growth2 * (1 - self.BETA2**self.n_steps))) ** 0.5
+        epsilon, factor = self.EPSILON / k, -self.learning_rate * a / k
+        axpy = saxpy if self.values.dtype == np.float32 else daxpy  # axpy(x, y, a=a): y ← a x + y
         if self.weight_decay:
             self.values[: self.n_decaying] *= self.shrinkage
         for begin in range(0, self.values.size, BLOCK):
             block = slice(begin, begin + BLOCK)
             theta, g, M, V = self.values[block], self.companions[block], self.M[block], self.V[block]
-            M *= self.BETA1
-            M += g
+            axpy(g, M, a=self.growth1)
             g *= g
-            V *= self.BETA2
-            V += g
+            axpy(g, V, a=self.growth2)
             np.sqrt(V, out=g)
             g += epsilon
             np.divide(M, g, out=g)
-            g *= factor
-            theta += g
+            axpy(g, theta, a=factor)
 
 
 def accumulate(alpha: float, x: Array, dz: Array, beta: float, target: Array) -> None:

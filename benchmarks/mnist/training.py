@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from benchmarks.mnist.layers import Array, Layer, cross_entropy
 from benchmarks.mnist.optimisers import Optimiser, Parameter
@@ -87,7 +88,7 @@ def train_epochs(
     Only the row numbers are shuffled; each batch is gathered into one buffer. `rows` limits training
     to these rows of X (n, ...), of which `codes` (n,) are the classes 0..k-1. Rows that do not fill a
     batch sit an epoch out: a step of the full rate on a handful of rows can undo an epoch's work.
-    With `max_shift` each batch is moved by up to so many pixels, see `shifted`.
+    With `max_shift` each image is moved by up to so many pixels, see `shifted`.
 
     Raises
     ------
@@ -118,17 +119,11 @@ def train_epochs(
 
 
 def shifted(x: Array, max_shift: int, rng: np.random.Generator, out: Array) -> Array:
-    """Square images x (b, side²) moved by up to `max_shift` pixels each way into `out`, zeros behind them.
-
-    One draw for the whole batch, which costs one copy; another epoch brings an image another shift.
-    """
-    side = math.isqrt(x.shape[1])
-    down, right = rng.integers(-max_shift, max_shift + 1, size=2).tolist()
-    out[...] = 0
-    source, target = x.reshape(-1, side, side), out.reshape(-1, side, side)
-    target[:, _ahead(down, side), _ahead(right, side)] = source[:, _ahead(-down, side), _ahead(-right, side)]
+    """Square images x (b, side²), each moved by up to `max_shift` pixels each way; zeros come in."""
+    b, side = len(x), math.isqrt(x.shape[1])
+    framed = np.zeros((b, side + 2 * max_shift, side + 2 * max_shift), x.dtype)
+    framed[:, max_shift:-max_shift, max_shift:-max_shift] = x.reshape(b, side, side)
+    views = sliding_window_view(framed, (side, side), axis=(1, 2))  # every view of every framed image
+    down, right = rng.integers(0, 2 * max_shift + 1, size=(2, b))
+    out.reshape(b, side, side)[...] = views[np.arange(b), down, right]
     return out
-
-
-def _ahead(shift: int, side: int) -> slice:
-    return slice(max(shift, 0), side + min(shift, 0))
