@@ -107,7 +107,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Array:
         """Most probable classes, shape (n,)."""
-        classes: Array = self.classes_[self._scores(X).argmax(axis=1)]
+        best = self._scores(X).argmax(axis=1)
+        classes: Array = self.classes_[best]
         return classes
 
     def _layers(self, n_classes: int) -> list[Layer]:

@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 
 import hpo
 from benchmarks.mnist.classifier import NetworkClassifier
+from benchmarks.mnist.cnn import CNN
 from benchmarks.mnist.data import load_mnist
 from benchmarks.mnist.layers import Array
 from benchmarks.mnist.mlp import MLP
@@ -43,17 +44,33 @@ def mlp_space(max_epochs: int = 49) -> hpo.Space:
     )
 
 
-def wide_space() -> hpo.Space:
+def wide_space(max_epochs: int = 20) -> hpo.Space:
     """Wider networks with Adam, a falling rate and moved images, for all 70,000 digits."""
     return hpo.Space(
         {
-            "hidden_size": hpo.Int(256, 640, log=True),
+            "hidden_size": hpo.Int(256, 512, log=True),
             "n_layers": hpo.Int(1, 2),
             "learning_rate": hpo.Float(5e-4, 5e-3, log=True),
-            "epochs": hpo.Int(8, 20),
+            "epochs": hpo.Int(min(8, max_epochs), max_epochs),
             "batch_size": hpo.Ordinal([64, 128, 256]),
             "weight_decay": hpo.Float(1e-5, 1e-2, log=True),
             "dropout": hpo.Float(0.0, 0.4),
+            "max_shift": hpo.Int(0, 2),
+        }
+    )
+
+
+def cnn_space(max_epochs: int = 12) -> hpo.Space:
+    """Filters, kernel and training of the convolutional network, whose epochs are dear: 12 at most."""
+    most = min(12, max_epochs)
+    return hpo.Space(
+        {
+            "n_filters": hpo.Int(4, 16, log=True),
+            "kernel_size": hpo.Ordinal([3, 5]),
+            "hidden_size": hpo.Int(32, 128, log=True),
+            "learning_rate": hpo.Float(3e-4, 1e-2, log=True),
+            "epochs": hpo.Int(min(4, most), most),
+            "dropout": hpo.Float(0.0, 0.5),
             "max_shift": hpo.Int(0, 2),
         }
     )
@@ -73,26 +90,10 @@ def make_wide(params: Mapping[str, Any], random_state: int) -> NetworkClassifier
 
 def make_cnn(params: Mapping[str, Any], random_state: int) -> NetworkClassifier:
     """Convolutional network of a configuration of `cnn_space`."""
-    from benchmarks.mnist.cnn import CNN
-
     return CNN(random_state=random_state, **params)
 
 
-def cnn_space(max_epochs: int = 8) -> hpo.Space:
-    """Filters, kernel and training of the convolutional network."""
-    return hpo.Space(
-        {
-            "n_filters": hpo.Int(4, 16, log=True),
-            "kernel_size": hpo.Ordinal([3, 5]),
-            "hidden_size": hpo.Int(32, 128, log=True),
-            "learning_rate": hpo.Float(3e-4, 1e-2, log=True),
-            "epochs": hpo.Int(min(4, max_epochs), max_epochs),
-            "dropout": hpo.Float(0.0, 0.5),
-            "max_shift": hpo.Int(0, 1),
-        }
-    )
-
-
+SPACES = {"mlp": mlp_space, "wide": wide_space, "cnn": cnn_space}  # by the greatest number of epochs
 MAKERS = {"mlp": make_mlp, "wide": make_wide, "cnn": make_cnn}
 
 

@@ -33,6 +33,7 @@ class Network:
         shape: tuple[int, ...] = (n_inputs,)
         for layer in self.layers:
             shape = layer.build(shape, rng, dtype)
+        self._first = next(i for i, layer in enumerate(self.layers) if layer.parameters)  # to learn
         return self
 
     def forward(self, x: Array, training: bool = False) -> Array:
@@ -52,8 +53,8 @@ class Network:
         loss, dz = cross_entropy(self.forward(x, training=True), target)
         if not math.isfinite(loss):
             raise DivergenceError(f"training diverged: the loss is {loss}; try a smaller learning_rate")
-        for depth in range(len(self.layers) - 1, -1, -1):
-            dz = self.layers[depth].backward(dz, optimiser, needs_dx=depth > 0)  # type: ignore[assignment]
+        for depth in range(len(self.layers) - 1, self._first - 1, -1):
+            dz = self.layers[depth].backward(dz, optimiser, needs_dx=depth > self._first)  # type: ignore[assignment]
         optimiser.end_batch()
         return loss
 

@@ -1,10 +1,12 @@
 """The network as a scikit-learn classifier."""
 
+import copy
 import pickle
 
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.neural_network import MLPClassifier
 from sklearn.utils.estimator_checks import check_estimator
 
 from benchmarks.mnist import CNN, MLP, load_mnist
@@ -14,37 +16,50 @@ from benchmarks.mnist.training import shifted
 @pytest.fixture(scope="module")
 def digits():
     X, y = load_mnist("subset", quiet=True)
-    return X[:1500], y[:1500], X[10_000:10_800], y[10_000:10_800]
+    return X[:1500], y[:1500], X[10_000:], y[10_000:]
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_is_a_scikit_learn_estimator():
     check_estimator(MLP(epochs=30, learning_rate=0.05))
 
 
+# One to two percentage points below what each reaches with seeds 0 to 3. On these 1,500 digits scikit-learn's
+# network reaches 90 % to 91 %, its logistic regression 87.8 %.
 @pytest.mark.parametrize(
     ("options", "least"),
     [
-        ({"learning_rate": 0.1}, 0.80),
-        ({"momentum": 0.9, "early_stopping": True}, 0.80),
-        ({"optimizer": "adam", "learning_rate": 0.002, "batch_norm": True, "dropout": 0.2}, 0.82),
-        ({"hidden_sizes": (), "learning_rate": 0.1, "schedule": "linear"}, 0.78),
-        ({"hidden_sizes": (64, 32), "learning_rate": 0.1, "schedule": "cosine", "weight_decay": 1e-3}, 0.80),
+        ({"learning_rate": 0.1}, 0.88),
+        ({"momentum": 0.9, "early_stopping": True}, 0.865),
+        ({"optimizer": "adam", "learning_rate": 0.002, "batch_norm": True, "dropout": 0.2}, 0.88),
+        ({"hidden_sizes": (), "learning_rate": 0.1, "schedule": "linear"}, 0.85),
+        ({"hidden_sizes": (64, 32), "learning_rate": 0.1, "schedule": "cosine", "weight_decay": 1e-3}, 0.875),
     ],
 )
 def test_learns_digits(digits, options, least):
     X, y, X_test, y_test = digits
-    model = MLP(**{"epochs": 8, "batch_size": 32, "random_state": 0, **options}).fit(X, y)
+    model = MLP(**{"epochs": 15, "batch_size": 32, "random_state": 0, **options}).fit(X, y)
     assert model.score(X_test, y_test) > least
     assert model.loss_curve_[-1] < model.loss_curve_[0]
     assert model.n_iter_ == len(model.loss_curve_)
     np.testing.assert_allclose(model.predict_proba(X_test).sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_is_as_good_as_scikit_learns_network(digits):
+    X, y, X_test, y_test = digits
+    ours, theirs = [], []
+    for seed in range(2):
+        model = MLP((128,), 0.001, 15, 32, "adam", random_state=seed)
+        ours.append(model.fit(X, y).score(X_test, y_test))
+        peer = MLPClassifier((128,), batch_size=32, alpha=0, max_iter=15, random_state=seed)
+        theirs.append(peer.fit(X, y).score(X_test, y_test))
+    assert abs(np.mean(ours) - np.mean(theirs)) < 0.015
+
+
 def test_the_convolutional_network_learns_digits(digits):
     X, y, X_test, y_test = digits
-    assert CNN(epochs=8, n_filters=4, random_state=0).fit(X, y).score(X_test, y_test) > 0.8
+    assert CNN(epochs=8, n_filters=4, random_state=0).fit(X, y).score(X_test, y_test) > 0.87
 
 
 def test_same_seed_same_network_and_clone_draws_at_fit(digits):
@@ -55,6 +70,19 @@ def test_same_seed_same_network_and_clone_draws_at_fit(digits):
     wider = clone(model).set_params(hidden_sizes=(24,)).fit(X, y)
     assert wider.network_.layers[0].weight.value.shape == (784, 24)
     np.testing.assert_array_equal(first, pickle.loads(pickle.dumps(model)).predict_proba(X_test))
+
+
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"optimizer": "adam", "learning_rate": 0.001}])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_trains_on_as_the_original_and_shares_nothing_with_it(digits, options, copied):
+    X, y, X_test, _ = digits
+    model = MLP(hidden_sizes=(16,), batch_norm=True, dropout=0.1, random_state=3, **options)
+    twin = copied(model.partial_fit(X, y))
+    before = model.predict_proba(X_test)
+    after = twin.partial_fit(X, y).predict_proba(X_test)
+    np.testing.assert_array_equal(before, model.predict_proba(X_test))
+    assert not np.array_equal(before, after)
+    np.testing.assert_array_equal(after, model.partial_fit(X, y).predict_proba(X_test))
 
 
 @pytest.mark.filterwarnings("error")
@@ -80,9 +108,39 @@ def test_partial_fit_goes_on_and_refuses_unseen_labels(digits):
     for _ in range(4):
         model.partial_fit(X, y, classes=np.arange(10))
     assert model.n_iter_ == 4
-    assert model.score(X_test, y_test) > 0.8
+    assert model.score(X_test, y_test) > 0.83
     with pytest.raises(ValueError, match="unseen labels"):
         model.partial_fit(X[:2], [0, 11])
+
+
+def test_wrong_data_is_named(digits):
+    X, y, *_ = digits
+    model = MLP(epochs=1, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="783 features"):
+        model.predict(X[:, 1:])
+    with pytest.raises(ValueError, match="783 features"):
+        model.partial_fit(X[:, 1:], y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.fit(X, y[:-1])
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(np.full_like(X, np.nan), y)
+    with pytest.raises(TypeError, match="sample_weight"):
+        model.fit(X, y, sample_weight=np.ones(len(X)))
+    with pytest.raises(ValueError, match="783 columns: a row must be a square image"):
+        CNN().fit(X[:, 1:], y)
+    with pytest.raises(ValueError, match="kernel_size=29"):
+        CNN(kernel_size=29).fit(X, y)
+
+
+def test_labels_may_be_strings_and_are_not_changed(digits):
+    X, y, *_ = digits
+    names = np.array([f"digit {label}" for label in y])
+    kept, pixels = names.copy(), X.copy()
+    model = MLP(learning_rate=0.1, epochs=3, random_state=0).fit(X, names)
+    np.testing.assert_array_equal(names, kept)
+    np.testing.assert_array_equal(X, pixels)
+    numbers = MLP(learning_rate=0.1, epochs=3, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), [f"digit {label}" for label in numbers.predict(X)])
 
 
 def test_a_batch_beyond_the_data_is_all_the_data(digits):

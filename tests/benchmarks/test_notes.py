@@ -1,23 +1,42 @@
 """The plain network whose time stands for the starting notes'."""
 
 import numpy as np
+import pytest
 
-from benchmarks.mnist import MLP, load_mnist
-from benchmarks.mnist.notes import procedure_seconds, train
+from benchmarks.mnist import MLP, load_mnist, notes
 
 
 def test_it_learns_what_our_network_learns():
     X, y = load_mnist("subset", quiet=True)
     params = {"hidden_size": 32, "batch_size": 32, "learning_rate": 0.1}
-    W1, b1, W2, b2 = train(X[:1500].astype(float), y[:1500], params, epochs=8)
-    assert W1.dtype == np.float64
-    scores = np.maximum(X[10_000:] @ W1 + b1, 0) @ W2 + b2
-    accuracy = np.mean(scores.argmax(axis=1) == y[10_000:])
+    model = notes.train(X[:1500].astype(float), y[:1500], params, epochs=8)
+    assert model[0].dtype == np.float64
+    accuracy = np.mean(notes.predict(model, X[10_000:]) == y[10_000:])
     ours = MLP((32,), 0.1, 8, 32, random_state=0).fit(X[:1500], y[:1500]).score(X[10_000:], y[10_000:])
     assert abs(accuracy - ours) < 0.02
 
 
-def test_time_grows_with_the_data():
-    rng = np.random.default_rng(0)
-    X, y = rng.random((2000, 784)), rng.integers(0, 10, 2000)
-    assert 0 < procedure_seconds(X[:300], y[:300], 0, False) < procedure_seconds(X, y, 0, False)
+def test_the_scaled_time_trains_each_configuration_for_one_epoch_of_four_fifths(monkeypatch):
+    calls = []
+    monkeypatch.setattr(notes, "train", lambda X, y, params, epochs: calls.append((len(X), epochs)))
+    clock = iter(range(100))
+    monkeypatch.setattr(notes.time, "process_time", lambda: float(next(clock)))  # each call takes a second
+    seconds = notes.scaled_seconds(np.zeros((50, 2)), np.zeros(50, int), 0)
+    assert calls == [(40, 1)] * 10
+    epochs = [params["epochs"] for params in notes.configurations(0)]
+    assert seconds == pytest.approx(5 * sum(epochs) + np.mean(epochs) * 50 / 40)
+
+
+def test_the_whole_procedure_validates_five_folds_of_each_configuration_and_refits_the_best(monkeypatch):
+    calls = []
+
+    def train(X, y, params, epochs):
+        calls.append((len(X), epochs, params))
+        return params
+
+    best = notes.configurations(0)[3]
+    monkeypatch.setattr(notes, "train", train)
+    monkeypatch.setattr(notes, "predict", lambda params, X: np.full(len(X), int(params != best)))
+    assert notes.whole_seconds(np.zeros((50, 2)), np.zeros(50, int), 0) >= 0
+    expected = [(40, params["epochs"], params) for params in notes.configurations(0) for _ in range(5)]
+    assert calls == [*expected, (50, best["epochs"], best)]
