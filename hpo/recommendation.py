@@ -11,7 +11,6 @@ from hpo.space import Space
 from hpo.trial import History
 
 MAX_POINTS = 256  # of many trials, only this many of the best can be the recommendation
-STARTING_NOISE = (-7.0, -1.0)  # log variances: a nearly noiseless and a noisy reading of the data
 
 
 def recommend(space: Space, history: History) -> int | None:
@@ -39,8 +38,7 @@ def recommend(space: Space, history: History) -> int | None:
         return int(history.numbers[rows[0]])
     features = Features(space.n_cells, space.is_categorical, space.is_conditional)
     Z, groups = features(history.X[rows]), features.groups
-    mean = Prior().moments(int(groups.max()) + 1 if len(groups) else 0)[0]
-    starts = [np.append(mean[:-1], noise) for noise in STARTING_NOISE]
+    starts = Prior().starts(int(groups.max()) + 1 if len(groups) else 0)
     posterior, _ = fit(Z, half_rank(history.y[rows]), groups, starts)
     predicted = np.round(posterior.predict(Z)[0], 9)
     return int(history.numbers[rows[int(np.argmin(predicted))]])

@@ -15,7 +15,10 @@ MAY_IMPORT = {
     "hpo.space": ("hpo.space",),
     "hpo.trial": ("hpo.space",),
     "hpo.gp": ("hpo.gp",),
-    "hpo.searchers": ("hpo.space", "hpo.trial", "hpo.gp", "hpo.searchers.base", "hpo.searchers.untried"),
+    "hpo.searchers": (
+        "hpo.space", "hpo.trial", "hpo.gp",
+        "hpo.searchers.base", "hpo.searchers.untried", "hpo.searchers.surrogate",
+    ),
     "hpo.storage": ("hpo.space", "hpo.trial", "hpo.storage"),
     "hpo.execution": ("hpo.trial", "hpo.execution"),
     "hpo.pruning": ("hpo.trial",),

@@ -35,12 +35,22 @@ class Prior:
     signal_sd: float = 1.0
     noise_mean: float = -7.0
     noise_sd: float = 2.5
+    noise_if_noisy: float = -2.0
 
     def moments(self, q: int) -> tuple[Array, Array]:
         """Means and standard deviations of theta, (q + 2,) each."""
         mean = np.array([self.length_mean] * q + [self.signal_mean, self.noise_mean])
         sd = np.array([self.length_sd] * q + [self.signal_sd, self.noise_sd])
         return mean, sd
+
+    def starts(self, q: int) -> list[Array]:
+        """Where to begin a fit: at the mean, and at a noisy reading of the data.
+
+        Short length scales and much noise explain scattered outputs in two ways, each a mode of the
+        posterior that no climb leaves.
+        """
+        mean = self.moments(q)[0]
+        return [mean, np.append(mean[:-1], self.noise_if_noisy)]
 
     def bounds(self, q: int) -> tuple[Array, Array]:
         """Box of theta; the noise floor keeps K positive definite in spite of repeated points."""

@@ -1,0 +1,163 @@
+"""What the trials say, as Gaussian processes: one of the objective's values, one of success."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.gp.acquisition import log_expected_improvement, log_probability_positive
+from hpo.gp.kernels import Array, Features
+from hpo.gp.regression import LOG_2PI, Posterior, Prior, condition, fit
+from hpo.gp.warping import half_rank, standardise
+from hpo.trial import History
+
+WARPS = {"raw": standardise, "half-rank": half_rank}
+MAX_POINTS = 256  # above it the model sees a subset, so that a suggestion's time stays bounded
+MAX_FIT = 128  # hyperparameters are fitted on at most this many points
+MAX_PENDING = 64
+COLD_ITERATIONS = 60
+WARM_ITERATIONS = 15  # of a fit that starts from the hyperparameters of the trial before
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """Posteriors of value and success, ready to score points.
+
+    Attributes
+    ----------
+    objective : Posterior
+        Of the warped values, lower is better.
+    success : Posterior or None
+        Positive where trials succeed; None while none failed.
+    best : float
+        Lowest posterior mean over the finished trials: the incumbent.
+    memory : dict
+        Plain JSON that the next suggestion starts from.
+    """
+
+    objective: Posterior
+    success: Posterior | None
+    best: float
+    memory: dict[str, Any]
+
+    @classmethod
+    def fitted(cls, features: Features, history: History, warp: str, prior: Prior) -> Surrogate:
+        """Fit to a history with at least one value."""
+        X, y = history.X[history.complete], history.y[history.complete]
+        kept = _subset(y, MAX_POINTS)
+        Z, groups = features(X), features.groups
+        memory = _remembered(history, features, warp)
+        # Refits thin out: hyperparameters move little once trials are many.
+        if memory is None or len(y) - memory["n"] >= max(1, len(y) // 20):
+            memory = _refit(Z, y, groups, list(WARPS) if warp == "auto" else [warp], memory, prior)
+        posterior = condition(Z[kept], WARPS[memory["warp"]](y)[kept], np.array(memory["theta"]), groups)
+        best = float(posterior.predict(posterior.Z)[0].min())
+        success = None
+        if history.failed.any():
+            success = _success(features, history, prior)
+            # A failed point counts as an ordinary bad one: its neighbours lose their promise.
+            Z_failed = features(history.X[history.failed][-MAX_PENDING:])
+            pessimistic = np.full(len(Z_failed), np.median(posterior.y))
+            posterior = posterior.given(Z_failed, np.maximum(posterior.predict(Z_failed)[0], pessimistic))
+        if len(history.pending):
+            # The believer's fantasy: the mean stays, the uncertainty at pending points goes.
+            Z_pending = features(history.pending[-MAX_PENDING:])
+            posterior = posterior.given(Z_pending, posterior.predict(Z_pending)[0])
+        return cls(posterior, success, best, memory)
+
+    def score(self, Z: Array) -> Array:
+        """Log expected improvement times the probability of success, (m,)."""
+        mean, sd = self.objective.predict(Z)
+        value = log_expected_improvement(mean, sd, self.best)[0]
+        if self.success is not None:
+            value = value + log_probability_positive(*self.success.predict(Z))[0]
+        return value
+
+    def score_with_gradient(self, Z: Array) -> tuple[Array, Array]:
+        """The score, (m,), and its gradient by the features, (m, p)."""
+        mean, sd, d_mean, d_sd = self.objective.predict_with_gradient(Z)
+        value, by_mean, by_sd = log_expected_improvement(mean, sd, self.best)
+        gradient = by_mean[:, None] * d_mean + by_sd[:, None] * d_sd
+        if self.success is not None:
+            mean, sd, d_mean, d_sd = self.success.predict_with_gradient(Z)
+            more, by_mean, by_sd = log_probability_positive(mean, sd)
+            value = value + more
+            gradient = gradient + by_mean[:, None] * d_mean + by_sd[:, None] * d_sd
+        return value, gradient
+
+
+def _refit(
+    Z: Array,
+    y: Array,
+    groups: NDArray[np.int64],
+    names: list[str],
+    memory: Mapping[str, Any] | None,
+    prior: Prior,
+) -> dict[str, Any]:
+    """Fit under each warp; keep the one that predicts the better half best, each point left out.
+
+    Both warps are affine there, so densities compare after dividing by the scale.
+    """
+    n = len(y)
+    kept = _subset(y, MAX_FIT)
+    y = y[kept]
+    starts = prior.starts(_n_groups(groups))
+    if memory is not None:
+        starts = [np.array(memory["theta"]), *starts]
+    iterations = COLD_ITERATIONS if memory is None else WARM_ITERATIONS
+    good = y <= np.sort(y)[(len(y) - 1) // 2]  # the median, which cannot overflow
+    results = []
+    for name in names:
+        warped = WARPS[name](y)
+        posterior, _ = fit(Z[kept], warped, groups, starts, iterations, prior)
+        loo_mean, variance = posterior.leave_one_out()
+        density = -0.5 * ((warped - loo_mean) ** 2 / variance + np.log(variance) + LOG_2PI)[good]
+        spread = max(float(np.ptp(warped[good])), 1e-12)
+        results.append((round(float(density.mean() + np.log(spread)), 9), name, posterior.theta))
+    _, name, theta = max(results, key=lambda r: r[0])
+    return {"n": n, "warp": name, "theta": [short(t) for t in theta]}
+
+
+def _success(features: Features, history: History, prior: Prior) -> Posterior:
+    """Process of +1 where trials succeeded and -1 where they failed, over the latest of them."""
+    label = np.where(history.failed, -1.0, 1.0)
+    kept = np.arange(len(label))[-MAX_FIT:]
+    starts = prior.starts(_n_groups(features.groups))[:1]
+    return fit(features(history.X[kept]), label[kept], features.groups, starts, 20, prior)[0]
+
+
+def _subset(y: Array, limit: int) -> NDArray[np.int64]:
+    """At most `limit` trials: the better half of them the best, the rest spread over the others."""
+    if len(y) <= limit:
+        return np.arange(len(y))
+    order = np.argsort(y, kind="stable")
+    best, rest = order[: limit // 2], order[limit // 2 :]
+    spread = rest[np.linspace(0, len(rest) - 1, limit - limit // 2).astype(np.int64)]
+    return np.sort(np.concatenate([best, spread]))
+
+
+def _remembered(history: History, features: Features, warp: str) -> dict[str, Any] | None:
+    """Hyperparameters noted with the latest trial that has usable ones."""
+    n_theta = len(features.columns) + 2
+    for info in reversed(list(history.infos[-50:])):
+        memory = info.get("gp") if isinstance(info, Mapping) else None
+        if not isinstance(memory, Mapping) or not {"n", "warp", "theta"} <= memory.keys():
+            continue
+        theta = memory["theta"]
+        usable = len(theta) == n_theta and bool(np.isfinite(theta).all())
+        if usable and memory["warp"] in WARPS and (warp in ("auto", memory["warp"])):
+            return dict(memory)
+    return None
+
+
+def _n_groups(groups: NDArray[np.int64]) -> int:
+    return int(groups.max()) + 1 if len(groups) else 0
+
+
+def short(value: float) -> float:
+    """Six digits, as `Suggestion.info` keeps them."""
+    return float(f"{value:.6g}")
