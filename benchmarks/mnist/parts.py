@@ -6,17 +6,22 @@ is what it gives once everything around it is chosen with it.
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
 import hpo
 from benchmarks.mnist.data import load_mnist
-from benchmarks.mnist.objective import Problem, mlp_space
+from benchmarks.mnist.layers import Array
+from benchmarks.mnist.objective import Problem, mlp_space, split
 from hpo.compare.curves import runs
 from hpo.compare.statistics import Interval, interval, paired
-from hpo.plots import BLUE, styled
+from hpo.plots import BLUE, INK, RULE
 
 REGULARISERS = ("weight_decay", "dropout", "batch_norm")
 VARIANTS = {
@@ -28,6 +33,14 @@ VARIANTS = {
 }
 
 
+class TimedProblem(Problem):
+    """Says what a refit costs, too."""
+
+    def test(self, params: dict[str, Any], seed: int = 0) -> dict[str, float]:
+        begin = time.process_time()
+        return {**super().test(params, seed), "CPU seconds": time.process_time() - begin}
+
+
 @click.command()
 @click.option(
     "--data", default="subset", show_default=True, help="Folder of IDX files, or the shipped subset."
@@ -35,23 +48,43 @@ VARIANTS = {
 @click.option("--trials", type=click.IntRange(3), default=25, show_default=True)
 @click.option("--seeds", type=click.IntRange(2), default=5, show_default=True)
 @click.option("--out", default="results/parts", show_default=True, help="Finished runs are not repeated.")
+@click.option("--into", default=None, help="Folder of parts.md and parts.svg; that of the runs by default.")
 @click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default.")
-def command(data: str, trials: int, seeds: int, out: str, jobs: int | None) -> None:
+def command(data: str, trials: int, seeds: int, out: str, into: str | None, jobs: int | None) -> None:
     """Tune the network with none, one and all of its regularisers; a table and a figure."""
-    load_mnist(data)
-    problem = Problem(data)
+    _, y = load_mnist(data)
+    problem = TimedProblem(data)
     tasks = {name: problem.task(variant_space(parts)) for name, parts in VARIANTS.items()}
     comparison = hpo.compare(tasks, ["gp"], n_trials=trials, repeats=seeds, out=out, n_jobs=jobs)
     groups = {name: runs(comparison, name)["gp"] for name in VARIANTS}
-    errors = {name: group.final for name, group in groups.items()}
-    tests = {name: 100 - group.test["test accuracy"] for name, group in groups.items()}
-    seconds = {name: group.training[:, -1] for name, group in groups.items()}
-    table = as_markdown(errors, tests, seconds)
-    folder = Path(out)
-    about = f"{trials} trials of gp each, {seeds} paired seeds; 95% bootstrap intervals over seeds."
-    (folder / "parts.md").write_text(f"{about}\n\n{table}", encoding="utf-8")
-    (folder / "parts.html").write_text(as_page(errors), encoding="utf-8")
-    click.echo(f"{about}\n\n{table}\nfigure: {folder / 'parts.html'}")
+    columns = Columns(
+        validation={name: group.final for name, group in groups.items()},
+        test={name: 100 - group.test["test accuracy"] for name, group in groups.items()},
+        seconds={name: group.test["CPU seconds"] for name, group in groups.items()},
+    )
+    n_refit, n_test = (len(rows) for rows in split(data, y))
+    about = (
+        f"{trials} trials of gp each, {seeds} paired seeds; a trial trains on {problem.n_train:,} digits and "
+        f"is validated on {problem.n_validation:,}, the best configuration is refitted on {n_refit:,} and "
+        f"tested on {n_test:,}. Means over seeds with 95% bootstrap intervals."
+    )
+    folder = Path(into or out)
+    table = as_markdown(columns)
+    (folder / "parts.md").write_text(
+        f"# What the parts of the network are worth\n\n{about}\n\n{table}\n![Errors of the variants](parts.svg)\n",
+        encoding="utf-8",
+    )
+    (folder / "parts.svg").write_text(as_svg(columns), encoding="utf-8")
+    click.echo(f"{about}\n\n{table}\nfigure: {folder / 'parts.svg'}")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What was found: for each variant an entry a seed; errors in %, CPU seconds of a refit."""
+
+    validation: dict[str, Array]
+    test: dict[str, Array]
+    seconds: dict[str, Array]
 
 
 def variant_space(parts: tuple[str, ...]) -> hpo.Space:
@@ -65,47 +98,59 @@ def variant_space(parts: tuple[str, ...]) -> hpo.Space:
     return hpo.Space(parameters)
 
 
-def as_markdown(
-    errors: dict[str, np.ndarray], tests: dict[str, np.ndarray], seconds: dict[str, np.ndarray]
-) -> str:
-    """A row a variant: errors in %, the paired difference from "none", seconds of training."""
+def as_markdown(columns: Columns) -> str:
+    """A row a variant, with the paired difference of its test error from that of "none"."""
     lines = [
-        "| | validation error (%) | less 'none' | test error, refitted (%) | training in a search (s) |",
+        "| | validation error (%) | test error, refitted (%) | less 'none' (points) | CPU s of a refit |",
         "|---|---|---|---|---|",
     ]
-    for name, values in errors.items():
-        difference = "–" if name == "none" else _shown(paired(values, errors["none"]).difference)
+    base = columns.test["none"]
+    for name, errors in columns.test.items():
+        difference = "–" if name == "none" else _shown(paired(errors, base).difference)
         lines.append(
-            f"| {name} | {_shown(interval(values))} | {difference} | {_shown(interval(tests[name]))} "
-            f"| {interval(seconds[name]).mean:.0f} |"
+            f"| {name} | {_shown(interval(columns.validation[name]))} | {_shown(interval(errors))} "
+            f"| {difference} | {interval(columns.seconds[name]).mean:.1f} |"
         )
     return "\n".join(lines) + "\n"
 
 
-def as_page(errors: dict[str, np.ndarray]) -> str:
-    """Validation error of each variant with its interval."""
-    import plotly.graph_objects as go
+def as_svg(columns: Columns) -> str:
+    """Test error of each seed (pale), and mean and interval, a row a variant."""
+    left, right, top, row = 170, 690, 20, 44
+    values = np.concatenate(list(columns.test.values()))
+    low, high = min(values), max(values)
+    low, high = low - 0.08 * (high - low), high + 0.08 * (high - low)
+    foot = top + row * len(columns.test)
 
-    found = {name: interval(values) for name, values in errors.items()}
-    figure = go.Figure()
-    for name, values in errors.items():
-        figure.add_scatter(
-            x=values, y=[name] * len(values), mode="markers", showlegend=False,
-            marker={"color": BLUE, "opacity": 0.35, "size": 7},
-        )  # fmt: skip
-    figure.add_scatter(
-        x=[i.mean for i in found.values()], y=list(found), mode="markers",
-        marker={"color": BLUE, "size": 13, "symbol": "diamond"}, showlegend=False,
-        error_x={
-            "type": "data", "symmetric": False,
-            "array": [i.high - i.mean for i in found.values()],
-            "arrayminus": [i.mean - i.low for i in found.values()],
-        },
-    )  # fmt: skip
-    styled(figure, "validation error (%) of the best configuration", "")
-    figure.update_layout(height=380, width=900, margin={"l": 170})
-    figure.update_yaxes(autorange="reversed")
-    return str(figure.to_html(include_plotlyjs=True))
+    def x(error: float) -> float:
+        return left + (error - low) / (high - low) * (right - left)
+
+    marks = []
+    for tick in _ticks(low, high):
+        marks.append(f'<path d="M{x(tick):.1f} {top}V{foot}" stroke="{RULE}"/>')
+        marks.append(f'<text x="{x(tick):.1f}" y="{foot + 20}" text-anchor="middle">{tick:g}</text>')
+    for i, (name, errors) in enumerate(columns.test.items()):
+        y, found = top + row * (i + 0.5), interval(errors)
+        marks.append(f'<text x="{left - 14}" y="{y + 5}" text-anchor="end">{escape(name)}</text>')
+        marks += [f'<circle cx="{x(e):.1f}" cy="{y}" r="4" fill="{BLUE}" opacity="0.3"/>' for e in errors]
+        marks.append(
+            f'<path d="M{x(found.low):.1f} {y}H{x(found.high):.1f}" stroke="{BLUE}" stroke-width="2"/>'
+        )
+        marks.append(f'<circle cx="{x(found.mean):.1f}" cy="{y}" r="6" fill="{BLUE}"/>')
+    place = f'x="{(left + right) / 2}" y="{foot + 46}" text-anchor="middle"'
+    marks.append(f"<text {place}>test error after refitting (%)</text>")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{right + 30}" height="{foot + 60}" '
+        f'font-family="system-ui, sans-serif" font-size="14" fill="{INK}">'
+        f'<rect width="100%" height="100%" fill="white"/>{"".join(marks)}</svg>\n'
+    )
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers between the two, four to nine of them."""
+    power = 10.0 ** np.floor(np.log10(high - low))
+    step = next(s * power for s in (0.1, 0.2, 0.5, 1.0) if (high - low) / (s * power) <= 9)
+    return [float(round(k * step, 10)) for k in range(int(np.ceil(low / step)), int(high // step) + 1)]
 
 
 def _shown(x: Interval) -> str:
