@@ -71,7 +71,7 @@ def command(data: str, trials: int, seeds: int, out: str, into: str | None, jobs
     folder = Path(into or out)
     table = as_markdown(columns)
     (folder / "parts.md").write_text(
-        f"# What the parts of the network are worth\n\n{about}\n\n{table}\n![Errors of the variants](parts.svg)\n",
+        f"# What the parts of the network are worth\n\n{about}\n\n{table}\n![Their test errors](parts.svg)\n",
         encoding="utf-8",
     )
     (folder / "parts.svg").write_text(as_svg(columns), encoding="utf-8")
