@@ -100,19 +100,25 @@ class Dense(Layer):
 
 
 class ReLU(Layer):
-    """z = max(x, 0), in place;  dx = dz ∘ sign(z)."""
+    """z = max(x, 0), in place;  dx = dz where z > 0, else 0."""
+
+    def build(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Shape:
+        self._zeros = np.zeros(0, dtype)
+        return super().build(shape, rng, dtype)
 
     def forward(self, x: Array, training: bool) -> Array:
-        self._z = np.maximum(x, 0, out=x)
+        if self._zeros.shape != x.shape:
+            self._zeros = np.zeros_like(x)  # NumPy is three times as quick with an array as with a number
+        self._z = np.maximum(x, self._zeros, out=x)
         return self._z
 
     def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
         assert self._z is not None
-        dz *= np.sign(self._z, out=self.buffer("sign", dz.shape))
+        dz *= np.greater(self._z, self._zeros, out=self.buffer("is_on", dz.shape, bool))
         return dz
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_z": None}
+        return {**super().__getstate__(), "_z": None, "_zeros": self._zeros[:0]}
 
 
 class Dropout(Layer):
