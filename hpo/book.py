@@ -72,7 +72,8 @@ class Book:
             trial = self.ledger.trials[number]
             ended = finished(dataclasses.replace(trial, attempt=attempt), outcome)
             if trial.state.is_finished:
-                if attempt < trial.attempt and self._store is not None:
+                is_other = (trial.state, trial.value) != (ended.state, ended.value)
+                if is_other and attempt < trial.attempt and self._store is not None:
                     self._store.log_late(ended)
                 return trial
             return self._end(ended)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from hpo.book import Book
-from hpo.recommendation import recommend
 from hpo.trial import Params, Trial
 
 
@@ -53,6 +52,8 @@ class Results:
         ValueError
             If no trial is complete.
         """
+        from hpo.recommendation import recommend  # SciPy takes a second to load
+
         ledger = self._book.ledger
         number = recommend(ledger.space, ledger.history(len(ledger), window=None))
         if number is None:

@@ -1,7 +1,10 @@
 """Worker processes and executors: the same table of trials, and each fault costs its own trial."""
 
 import os
+import signal
+import subprocess
 import sys
+import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -63,12 +66,130 @@ def test_bad_options_and_objectives_are_refused_before_any_trial():
     lock = threading.Lock()
     for options, message in [
         ({"n_jobs": 0}, "n_jobs=0"),
+        ({"n_jobs": "two"}, "n_jobs='two': must be a whole number"),
+        ({"n_jobs": True}, "n_jobs=True"),
+        ({"n_trials": 2.5}, "n_trials=2.5"),
+        ({"max_retries": None}, "max_retries=None"),
+        ({"timeout": "1h"}, "timeout='1h': must be seconds"),
+        ({"timeout": float("nan")}, "timeout=nan"),
         ({"trial_timeout": -1}, "trial_timeout=-1"),
+        ({"trial_memory_limit": "1GB"}, "trial_memory_limit='1GB': must be bytes"),
         ({"order": "any"}, "order='any'"),
         ({"executor": 3}, "executor=3"),
+        ({"executor": ThreadPoolExecutor(1), "trial_timeout": 1}, "trial_timeout=1: needs worker processes"),
+        ({"callbacks": print}, "callbacks="),
+        ({"callbacks": [3]}, "callbacks="),
     ]:
         with pytest.raises(ValueError, match=message):
-            study.optimize(loss, n_trials=1, **options)
+            study.optimize(loss, **{"n_trials": 1, **options})
+    with pytest.raises(ValueError, match="objective=3"):
+        study.optimize(3, n_trials=1)
     with pytest.raises(ValueError, match="cannot be sent to a worker"):
         study.optimize(lambda p: lock and 1.0, n_trials=1, n_jobs=2)
     assert study.trials == ()
+
+
+def test_nothing_is_stored_for_a_call_that_is_refused(tmp_path):
+    file = tmp_path / "runs.db"
+    for options in ({"n_jobs": "two"}, {"n_job": 2}, {"seed": -1}, {"pruner": "best"}, {"name": ""}):
+        with pytest.raises((ValueError, TypeError), match=next(iter(options))):
+            hpo.minimize(loss, SPACE, searcher="random", n_trials=3, storage=file, **options)
+    lock = threading.Lock()
+    with pytest.raises(ValueError, match="cannot be sent to a worker"):
+        hpo.minimize(lambda p: lock and 1.0, SPACE, n_trials=3, n_jobs=2, storage=file)
+    assert list(tmp_path.iterdir()) == []
+
+
+def run_and_interrupt(tmp_path, n_signals, **options):
+    """A run of 1000 slow trials in a process of its own, that gets Ctrl-C so often; its study then."""
+    script = textwrap.dedent(f"""
+        import sys, time, hpo
+        def slow(params):
+            open(sys.argv[2], "a").write("x")
+            time.sleep(1.0 if {n_signals} == 1 else 1000.0)
+            return params["x"]
+        study = hpo.Study({{"x": hpo.Float(0, 1)}}, searcher="random", seed=0, storage=sys.argv[1])
+        study.optimize(slow, 1000, progress=False, **{options!r})
+        print("returned")
+    """)
+    file, note = tmp_path / "runs.db", tmp_path / "begun"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(file), str(note)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not note.exists() or len(note.read_text()) < options.get("n_jobs", 1):
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
+    for _ in range(n_signals):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+    out, errors = process.communicate()
+    return process, out, errors, hpo.load_study(file)
+
+
+@pytest.mark.parametrize("options", [{}, {"n_jobs": 2}])
+def test_the_first_interrupt_lets_running_trials_finish(tmp_path, options):
+    process, out, _, study = run_and_interrupt(tmp_path, 1, **options)
+    assert process.returncode == 0
+    assert out == "returned\n"
+    assert {str(t.state) for t in study.trials} == {"complete"}
+    assert len(study.trials) < 100
+
+
+@pytest.mark.parametrize("options", [{}, {"n_jobs": 2}])
+def test_the_second_interrupt_ends_them_and_they_are_queued_again(tmp_path, options):
+    process, out, errors, study = run_and_interrupt(tmp_path, 2, **options)
+    assert process.returncode != 0
+    assert out == ""
+    assert "KeyboardInterrupt" in errors
+    assert [str(t.state) for t in study.trials] == ["queued"] * options.get("n_jobs", 1)
+
+
+def test_a_retried_trial_of_an_exhausted_space_still_runs(tmp_path):
+    def dies_once(params, trial):
+        note = tmp_path / str(trial.number)
+        if params["n"] == 2 and not note.exists():
+            note.touch()
+            os._exit(1)
+        return float(params["n"])
+
+    study = hpo.Study({"n": hpo.Int(0, 2)}, searcher="grid", window=3)
+    study.optimize(dies_once, n_jobs=2, progress=False)
+    assert [str(t.state) for t in study.trials] == ["complete"] * 3
+
+
+def test_workers_that_cannot_start_are_an_error_not_failed_trials(monkeypatch):
+    monkeypatch.setattr("hpo.execution.workers.BOOT", "import sys; sys.exit(4)")
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    with pytest.raises(RuntimeError, match=r"ended as they started.*exit code 4"):
+        study.optimize(loss, n_trials=5, n_jobs=2, max_retries=9, progress=False)
+    assert {str(t.state) for t in study.trials} == {"queued"}
+
+
+def test_an_objective_that_cannot_be_loaded_there_is_an_error_that_says_so():
+    class Brittle:
+        def __reduce__(self):
+            return (_fail, ())
+
+        def __call__(self, params):
+            return 1.0
+
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    with pytest.raises(ValueError, match=r"cannot be loaded in the worker process .*must be importable"):
+        study.optimize(Brittle(), n_trials=5, n_jobs=2, progress=False)
+    assert {str(t.state) for t in study.trials} == {"queued"}
+
+
+def _fail():
+    raise ImportError("no such module there")
+
+
+def test_workers_share_the_cores_among_their_blas_threads():
+    def threads(params):
+        return float(os.environ["OMP_NUM_THREADS"])
+
+    study = hpo.Study(SPACE, searcher="random", seed=0).optimize(threads, 2, n_jobs=2, progress=False)
+    allowed = max(1, len(os.sched_getaffinity(0)) // 2)
+    assert all(1 <= t.value <= allowed for t in study.trials)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import numbers
+import os
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -161,7 +162,7 @@ def _takes_trial(objective: Objective) -> bool:
 
 def evaluate(objective: Adapted, live: LiveTrial) -> Outcome:
     """Run an `adapted` objective once; nothing that it raises but KeyboardInterrupt comes through."""
-    start = time.perf_counter()
+    process, start = os.getpid(), time.perf_counter()
     state, value, failure, reason = TrialState.COMPLETE, None, None, None
     try:
         returned = objective(dict(live.params), live)
@@ -178,6 +179,8 @@ def evaluate(objective: Adapted, live: LiveTrial) -> Outcome:
             value = checked_value(returned)
         except ValueError as error:
             state, failure, reason = TrialState.FAILED, "invalid value", str(error)
+    if os.getpid() != process:  # a child that the objective forked has come back, too: one result is enough
+        os._exit(0)
     return Outcome(state, value, failure, reason, dict(live.reports), time.perf_counter() - start)
 
 

@@ -32,7 +32,7 @@ GRACE_SECONDS = 2.0  # for workers to end by themselves when the work is done
 MAX_FAILED_STARTS = 3  # in a row, before it is no accident
 BOOT = (
     "import sys; from multiprocessing.connection import Connection as C; c = C(int(sys.argv[1]));"
-    "sys.path[:] = c.recv(); from hpo.execution.serving import serve; serve(c)"
+    "sys.path[:], sys.argv[:] = c.recv(); from hpo.execution.serving import serve; serve(c)"
 )
 
 
@@ -152,8 +152,9 @@ class Workers:
             return message
         seconds = time.monotonic() - worker.begin
         if message is _GONE:
-            failure, reason = "crash", _how_it_died(self._end(worker))
-            self._failed_starts += not worker.is_ready
+            code = self._end(worker)
+            failure, reason = "crash", _how_it_died(code)
+            self._failed_starts += not worker.is_ready and code != -signal.SIGKILL
         elif self._timeout is not None and seconds > self._timeout:
             failure, reason = "timeout", f"killed after trial_timeout={self._timeout} s"
             self._end(worker)
@@ -199,7 +200,7 @@ class _Worker:
         self.number = -1
         self.is_ready = False
         self.begin = float("inf")  # when the trial began; not before the worker is ready
-        self._send(sys.path)
+        self._send((sys.path, sys.argv))
         self._send(setup)
 
     def give(self, live: LiveTrial) -> bool:

@@ -28,7 +28,8 @@ def connect(storage: str | os.PathLike[str], *, create: bool) -> Engine:
     Parameters
     ----------
     storage : str or path
-        A path: an SQLite file. A URL (``postgresql://...``, ``sqlite:///...``): that database.
+        A path: an SQLite file. A URL (``postgresql://...``, ``sqlite:///...``): that database;
+        ``sqlite+pysqlite3:///...`` is a file, too, by the newer SQLite of the package pysqlite3.
     create : bool
         Make it where there is none.
 
@@ -40,11 +41,12 @@ def connect(storage: str | os.PathLike[str], *, create: bool) -> Engine:
     path = sqlite_path(storage)
     if path is None:
         return _server(str(storage), create)
+    driver = _driver(storage)
     if not path.exists():
         if not create:
             raise StorageError(f"storage={str(path)!r}: there is no such file")
-        _create(path)
-    return _file(path)
+        _create(path, driver)
+    return _file(path, driver)
 
 
 def sqlite_path(storage: str | os.PathLike[str]) -> Path | None:
@@ -55,15 +57,18 @@ def sqlite_path(storage: str | os.PathLike[str]) -> Path | None:
         raise ValueError(f"storage={storage!r}: must be a path, a database URL or None")
     if "://" not in storage:
         return Path(storage)
-    if not storage.startswith("sqlite:"):
+    scheme = storage.partition("://")[0]
+    if not scheme.startswith("sqlite"):
         return None
+    if scheme not in ("sqlite", "sqlite+pysqlite3"):
+        raise ValueError(f"storage={storage!r}: must begin with sqlite:/// or sqlite+pysqlite3:///")
     database = make_url(storage).database
     if not database or database == ":memory:":
         raise ValueError(f"storage={storage!r}: names no file; storage=None keeps a study in memory")
     return Path(database)
 
 
-def _file(path: Path) -> Engine:
+def _file(path: Path, driver: Any) -> Engine:
     """Engine on an SQLite file that is there."""
     if path.is_dir():
         raise StorageError(f"storage={str(path)!r}: is a folder, not a file")
@@ -73,7 +78,7 @@ def _file(path: Path) -> Engine:
             f"storage={str(path)!r}: is empty; it was cut off, or is no study. It is left as it is; "
             "choose another path, or delete it to begin anew"
         )
-    engine = _sqlite_engine(path)
+    engine = _sqlite_engine(path, driver)
     try:
         with engine.begin() as connection:
             found = connection.exec_driver_sql("PRAGMA application_id").scalar()
@@ -85,7 +90,7 @@ def _file(path: Path) -> Engine:
             if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
                 raise damaged(path, "it holds trials of a study that is not there")
             _check_version(connection, str(path))
-        _set_journal(engine, path)
+        _set_journal(engine, path, driver)
     except DBAPIError as error:
         engine.dispose()
         raise explained(error, str(path)) from error
@@ -98,7 +103,7 @@ def _file(path: Path) -> Engine:
     return engine
 
 
-def _create(path: Path) -> None:
+def _create(path: Path, driver: Any) -> None:
     """Make the file beside its place and link it in whole: no other process sees half of it."""
     folder = path.absolute().parent
     if not folder.is_dir():
@@ -110,7 +115,7 @@ def _create(path: Path) -> None:
         raise StorageError(f"storage={str(path)!r}: cannot be created ({error})") from error
     temporary = Path(name)
     try:
-        engine = _sqlite_engine(temporary)
+        engine = _sqlite_engine(temporary, driver)
         try:
             with engine.begin() as connection:
                 connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -134,9 +139,8 @@ def _create(path: Path) -> None:
             temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
 
 
-def _sqlite_engine(path: Path) -> Engine:
+def _sqlite_engine(path: Path, driver: Any) -> Engine:
     # One connection, which the store guards with a lock: SQLite has one writer anyway.
-    driver = _driver()
     engine = create_engine(
         "sqlite://",
         module=driver,
@@ -159,29 +163,27 @@ def _sqlite_engine(path: Path) -> Engine:
     return engine
 
 
-def _driver() -> Any:
-    """Python's own SQLite, or the newer one of the package pysqlite3 where only that has a safe log."""
-    if not _wal_is_safe(sqlite3.sqlite_version_info):
-        try:
-            from pysqlite3 import dbapi2
-        except ImportError:
-            return sqlite3
-        if _wal_is_safe(dbapi2.sqlite_version_info):
-            return dbapi2
-    return sqlite3
+def _driver(storage: str | os.PathLike[str]) -> Any:
+    """Python's own SQLite unless the URL asks for the other: a process must not mix two on one file."""
+    if not str(storage).startswith("sqlite+"):
+        return sqlite3
+    try:
+        from pysqlite3 import dbapi2
+    except ImportError as error:
+        raise StorageError(f"storage={str(storage)!r}: pip install hpo[sqlite] ({error})") from error
+    return dbapi2
 
 
-def _set_journal(engine: Engine, path: Path) -> None:
+def _set_journal(engine: Engine, path: Path, driver: Any) -> None:
     """A write-ahead log where it is safe (one sync a commit), else a rollback journal (five)."""
+    is_safe = _wal_is_safe(driver.sqlite_version_info)
     with engine.connect() as connection:
-        driver: Any = connection.connection.driver_connection
-        is_safe = _wal_is_safe(engine.dialect.dbapi.sqlite_version_info)  # type: ignore[union-attr]
-        wanted = "wal" if is_safe else "persist"
-        (found,) = driver.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
+        raw: Any = connection.connection.driver_connection
+        (found,) = raw.execute(f"PRAGMA journal_mode = {'wal' if is_safe else 'persist'}").fetchone()
     if found == "wal" and not is_safe:
         raise StorageError(
-            f"storage={str(path)!r}: a process with a newer SQLite is writing it, in a way that is not safe "
-            "with the one of this process: pip install hpo[sqlite]"
+            f"storage={str(path)!r}: another process writes it by a newer SQLite, in a way that is not safe "
+            f"with the one of this process; use storage='sqlite+pysqlite3:///{path}' here, too"
         )
 
 
@@ -196,15 +198,15 @@ def _wal_is_safe(version: tuple[int, ...]) -> bool:
 def _server(url: str, create: bool) -> Engine:
     try:
         parsed = make_url(url)
-        if parsed.get_backend_name() != "postgresql":
-            raise ValueError(
-                f"storage={parsed.render_as_string()!r}: must be a path, sqlite:/// or postgresql://"
-            )
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed, pool_pre_ping=True, pool_size=2, isolation_level="READ COMMITTED")
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise ValueError(f"storage={url!r}: is no database URL ({error})") from None
+    if parsed.get_backend_name() != "postgresql":
+        shown = parsed.render_as_string(hide_password=True)
+        raise ValueError(f"storage={shown!r}: must be a path, sqlite:/// or postgresql://")
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    try:
+        engine = create_engine(parsed, pool_pre_ping=True, pool_size=2, isolation_level="READ COMMITTED")
     except (ImportError, NoSuchModuleError) as error:
         raise StorageError(f"PostgreSQL needs psycopg: pip install hpo[postgresql] ({error})") from error
     shown = parsed.render_as_string(hide_password=True)

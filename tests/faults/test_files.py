@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import hpo
 from hpo.storage import StorageError
 from hpo.storage.recover import recover
 from tests.faults.scale import faults, times
+from tests.faults.test_kills import SQLITES
 
 pytestmark = faults
 ROOT = Path(__file__).parents[2]
@@ -27,12 +29,13 @@ def table(study):
     return [(t.number, t.params, str(t.state), t.value) for t in study.trials]
 
 
-def fill(file, budget):
+def fill(storage, budget):
     """Go on with a study until no file may grow beyond `budget` bytes; exit code 7: a clear error."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (budget, budget))
     try:
-        study = hpo.load_study(file) if Path(file).exists() else new_study(file)
+        exists = Path(storage.removeprefix("sqlite+pysqlite3:///")).exists()
+        study = hpo.load_study(storage) if exists else new_study(storage)
         study.optimize(loss, 400 - len(study.trials), progress=False)
     except StorageError as error:
         print(error)
@@ -43,13 +46,14 @@ def new_study(file=None):
     return hpo.Study(SPACE, storage=file, searcher="random", seed=3)
 
 
-def test_a_full_disk_is_a_clear_error_and_the_study_goes_on_when_there_is_room(tmp_path):
+@pytest.mark.parametrize("sqlite", SQLITES)
+def test_a_full_disk_is_a_clear_error_and_the_study_goes_on_when_there_is_room(tmp_path, sqlite):
     expected = table(new_study().optimize(loss, 400, progress=False))
     budgets = np.linspace(2_000, 180_000, times(100)).astype(int)
     n_refused = 0
     for i, budget in enumerate(budgets.tolist()):
         file = tmp_path / f"{i}.db"
-        code = f"from tests.faults.test_files import fill; fill({str(file)!r}, {budget})"
+        code = f"from tests.faults.test_files import fill; fill({f'{sqlite}{file}'!r}, {budget})"
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
             [sys.executable, "-c", code],
@@ -66,7 +70,7 @@ def test_a_full_disk_is_a_clear_error_and_the_study_goes_on_when_there_is_room(t
             assert "make room" in done.stdout or "cannot be created" in done.stdout, done.stdout
         if not file.exists():
             continue  # there was no room for an empty study: no half of one is left either
-        study = hpo.load_study(file)
+        study = hpo.load_study(f"{sqlite}{file}")
         finished = [row for row in table(study) if row[2] == "complete"]
         assert finished == expected[: len(finished)]
         left = 400 - len(finished)

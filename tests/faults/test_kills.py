@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.faults.scale import faults, times
 pytestmark = faults
 ROOT = Path(__file__).parents[2]
 SPACE = {"x": hpo.Float(0, 1), "n": hpo.Int(1, 50), "k": hpo.Categorical(["a", "b"])}
+SQLITES = ["", "sqlite+pysqlite3:///"]  # Python's own, which may need a rollback journal; one with a log
 
 
 def loss(params):
@@ -32,6 +34,11 @@ def coordinate(storage, n_trials, n_jobs=None, name="study"):
         study.optimize(loss, n_trials=left, n_jobs=n_jobs, progress=False)
 
 
+def contribute(storage, n_trials, name="study"):
+    """One of several coordinators: `n_trials` more."""
+    hpo.load_study(storage, name).optimize(loss, n_trials=n_trials, progress=False)
+
+
 def started(call):
     code = f"from tests.faults.test_kills import *; {call}"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -42,31 +49,68 @@ def table(study):
     return [(t.number, t.params, str(t.state), t.value, t.info) for t in study.trials]
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
-def test_a_coordinator_killed_again_and_again_ends_with_the_uninterrupted_table(tmp_path, n_jobs):
-    n_kills = times(100)
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def gone_within(seconds, pids):
+    deadline = time.monotonic() + seconds
+    while any(map(is_alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not any(map(is_alive, pids))
+
+
+def children(pid, word="hpo.execution.serving"):
+    """Processes of that parent whose command line has the word."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == pid and word in (entry / "cmdline").read_text():
+                found.append(int(entry.name))
+        except OSError:  # it has just ended
+            continue
+    return found
+
+
+@pytest.mark.parametrize(("sqlite", "n_jobs"), zip(SQLITES, [None, 2]))
+def test_a_coordinator_killed_again_and_again_ends_with_the_uninterrupted_table(tmp_path, sqlite, n_jobs):
+    n_kills = times(100)  # each: 200 in all
     n_trials = 30 * n_kills
     file, rng = tmp_path / "runs.db", np.random.default_rng(0)
     options = {"searcher": "random", "seed": 5, "window": 2}
-    hpo.Study(SPACE, storage=file, **options)
+    hpo.Study(SPACE, storage=f"{sqlite}{file}", **options)
+    call = f"coordinate({f'{sqlite}{file}'!r}, {n_trials}, {n_jobs})"
     for _ in range(n_kills):
-        process = started(f"coordinate({str(file)!r}, {n_trials}, {n_jobs})")
-        before = size = file.stat().st_mtime_ns
-        while size == before and process.poll() is None:  # kill it while it works, not while it starts
+        before = _written(file)
+        process = started(call)
+        while _written(file) == before and process.poll() is None:  # kill it at work, not as it starts
             time.sleep(0.01)
-            size = file.stat().st_mtime_ns
         time.sleep(rng.uniform(0, 0.25))
+        workers = children(process.pid)
         process.kill()
         process.communicate()
-    process = started(f"coordinate({str(file)!r}, {n_trials}, {n_jobs})")
-    _, errors = process.communicate(timeout=900)
+        assert gone_within(5, workers)
+    process = started(call)
+    _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
     uninterrupted = hpo.Study(SPACE, **options).optimize(loss, n_trials, progress=False)
-    assert table(hpo.load_study(file)) == table(uninterrupted)
+    found = hpo.load_study(f"{sqlite}{file}")
+    assert table(found) == table(uninterrupted)
+    assert max(t.attempt for t in found.trials) > 1
 
 
-def test_a_killed_worker_costs_one_retry_and_leaves_no_process(tmp_path):
-    n_kills = times(200)
+def _written(file):
+    """When the file or the log beside it was last written."""
+    beside = [file.with_name(file.name + suffix) for suffix in ("", "-wal", "-journal")]
+    return max(f.stat().st_mtime_ns for f in beside if f.exists())
+
+
+def test_a_worker_that_kills_itself_costs_one_retry_and_leaves_no_process(tmp_path):
+    n_kills = times(100)
     notes = tmp_path / "pids"
     notes.mkdir()
 
@@ -83,35 +127,82 @@ def test_a_killed_worker_costs_one_retry_and_leaves_no_process(tmp_path):
     assert {t.attempt for t in study.trials} == {2}
     killed = {int(note.read_text()) for note in notes.iterdir()}
     assert len(killed) == n_kills
-    deadline = time.monotonic() + 5
-    while any(_is_alive(pid) for pid in killed) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(_is_alive(pid) for pid in killed)
+    assert gone_within(5, killed)
     expected = hpo.Study(SPACE, searcher="random", seed=0, window=2).optimize(loss, n_kills, progress=False)
     assert [t.params for t in study.trials] == [t.params for t in expected.trials]
 
 
-def test_eight_coordinators_share_one_file(tmp_path):
-    file, each = tmp_path / "runs.db", times(250)
+def test_workers_killed_from_outside_at_any_moment_cost_their_own_trials_only():
+    n_kills = times(100)
+    rng, killed, is_over = np.random.default_rng(1), set(), threading.Event()
+
+    def kill_on():
+        while len(killed) < n_kills and not is_over.is_set():
+            time.sleep(rng.uniform(0.0, 0.4))
+            workers = children(os.getpid())
+            if workers:
+                victim = workers[rng.integers(len(workers))]
+                os.kill(victim, signal.SIGKILL)
+                killed.add(victim)
+        study.stop()
+
+    def work(params):
+        time.sleep(0.02)
+        return params["x"]
+
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    killer = threading.Thread(target=kill_on)
+    killer.start()
+    try:
+        study.optimize(work, n_jobs=2, max_retries=n_kills, progress=False)
+    finally:
+        is_over.set()
+        killer.join()
+    assert len(killed) == n_kills
+    assert gone_within(5, killed)
+    assert not children(os.getpid())
+    complete = [t for t in study.trials if t.state == "complete"]
+    assert [t.number for t in complete] == list(range(len(complete)))
+    assert len(study.trials) - len(complete) <= 2  # to be tried again when the study was stopped
+    assert all(t.state == "queued" for t in study.trials[len(complete) :])
+    assert sum(t.attempt - 1 for t in complete) <= n_kills
+    expected = hpo.Study(SPACE, searcher="random", seed=0, window=2)
+    expected.optimize(lambda p: p["x"], len(study.trials), progress=False)
+    assert [t.params for t in study.trials] == [t.params for t in expected.trials]
+
+
+def test_what_objectives_started_ends_with_a_killed_coordinator(tmp_path):
+    code = (
+        "import subprocess, sys, hpo\n"
+        "def objective(params, trial):\n"
+        f"    child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n"
+        f"    open({str(tmp_path)!r} + f'/{{trial.number}}', 'w').write(f'{{child.pid}}\\n')\n"
+        "    while True: pass\n"
+        "hpo.minimize(objective, {'x': hpo.Float(0, 1)}, searcher='random', n_jobs=2, progress=False)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    while len([f for f in tmp_path.iterdir() if f.read_text().endswith("\n")]) < 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    left = [int(f.read_text()) for f in tmp_path.iterdir()] + children(process.pid)
+    assert len(left) == 4
+    process.kill()
+    process.wait()
+    assert gone_within(5, left)
+
+
+@pytest.mark.parametrize("sqlite", SQLITES)
+def test_eight_coordinators_share_one_file(tmp_path, sqlite):
+    file, each = f"{sqlite}{tmp_path / 'runs.db'}", times(250)
     hpo.Study(SPACE, storage=file, searcher="random", seed=0)
-    processes = [started(f"contribute({str(file)!r}, {each})") for _ in range(8)]
+    call = f"contribute({file!r}, {each})"
+    processes = [started(call) for _ in range(8)]
     for process in processes:
-        _, errors = process.communicate(timeout=1800)
+        _, errors = process.communicate()
         assert process.returncode == 0, errors.decode()
     trials = hpo.load_study(file).trials
     assert [t.number for t in trials] == list(range(8 * each))
     assert all(t.state == "complete" and t.attempt == 1 for t in trials)
-    with sqlite3.connect(file) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-
-
-def contribute(storage, n_trials, name="study"):
-    """One of several coordinators: `n_trials` more."""
-    hpo.load_study(storage, name).optimize(loss, n_trials=n_trials, progress=False)
-
-
-def _is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    assert len({tuple(t.params.values()) for t in trials}) == 8 * each
+    with sqlite3.connect(tmp_path / "runs.db") as opened:
+        assert opened.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -31,6 +32,10 @@ def _endless_in_c():
     ctypes.CDLL(None).pause()
 
 
+def _endless_holding_the_interpreter():
+    ctypes.PyDLL(None).pause()  # no other thread of the worker ever runs again
+
+
 def _ignores_sigterm():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
@@ -43,16 +48,27 @@ def _eats_memory():
         blocks.append(np.ones(10_000_000))
 
 
-def _forks():
+def _starts_processes():
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
     while True:
         time.sleep(0.1)
+
+
+def _forks_and_comes_back_twice():
+    os.fork()
+    return 1.0
+
+
+def _leaks_files():
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    kept.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(limit))
 
 
 def _raise(error):
     raise error
 
 
+kept = []
 BEHAVIOURS = {
     "NaN": (lambda: float("nan"), "invalid value"),
     "inf": (lambda: float("inf"), "invalid value"),
@@ -70,8 +86,11 @@ BEHAVIOURS = {
     "segfault": (_segfault, "crash"),
     "out of memory": (_eats_memory, "out of memory"),
     "endless loop in C": (_endless_in_c, "timeout"),
+    "endless loop in C that holds the interpreter": (_endless_holding_the_interpreter, "timeout"),
     "ignores SIGTERM": (_ignores_sigterm, "timeout"),
-    "forks": (_forks, "timeout"),
+    "starts processes": (_starts_processes, "timeout"),
+    "forks and comes back twice": (_forks_and_comes_back_twice, None),
+    "leaks open files": (_leaks_files, "exception"),
 }
 
 
@@ -83,17 +102,22 @@ def test_it_is_contained_to_its_trial(name, tmp_path):
         return behaviour() if trial.number == 1 else params["x"]
 
     study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", seed=0, storage=tmp_path / "runs.db")
-    begin = time.monotonic()
     study.optimize(
-        objective, n_trials=5, n_jobs=2, trial_timeout=TIMEOUT, trial_memory_limit=500_000_000, progress=False
+        objective,
+        n_trials=5,
+        n_jobs=2,
+        trial_timeout=TIMEOUT if failure == "timeout" else None,
+        trial_memory_limit=500_000_000,
+        progress=False,
     )
-    assert time.monotonic() - begin < 60
     trial = hpo.load_study(tmp_path / "runs.db").trials[1]
     assert trial.failure == failure, trial.reason
-    assert trial.reason
+    assert (trial.reason is None) == (failure is None)
     if failure == "timeout":
         assert trial.seconds < TIMEOUT + 4
-    assert [str(t.state) for t in study.trials if t.number != 1] == ["complete"] * 4
+    others = [t for t in study.trials if t.number != 1]
+    assert [(str(t.state), t.value) for t in others] == [("complete", t.params["x"]) for t in others]
+    assert len(others) == 4
     children = subprocess.run(
         ["pgrep", "-f", "time.sleep(1000)"], capture_output=True, text=True, check=False
     )
@@ -108,3 +132,18 @@ def test_a_leak_does_not_reach_the_next_trial():
     study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", seed=0)
     study.optimize(leaking, n_trials=6, n_jobs=2, trial_memory_limit=400_000_000, progress=False)
     assert [t.value for t in study.trials] == [1.0] * 6
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_failure_whose_text_cannot_be_made_is_still_one(n_jobs):
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError("no text")
+
+    def objective(params):
+        raise Mute
+
+    study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", seed=0)
+    study.optimize(objective, n_trials=2, n_jobs=n_jobs, progress=False)
+    assert [t.failure for t in study.trials] == ["exception"] * 2
+    assert all("Mute" in t.reason for t in study.trials)

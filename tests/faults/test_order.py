@@ -45,23 +45,43 @@ def test_any_number_of_workers_finds_the_same(searcher):
 def test_worker_processes_find_the_same(searcher):
     for seed in range(times(10)):
         tables = []
-        for n_jobs in (1, 2, 4):
-            study = hpo.Study(SPACE, searcher=searcher, seed=seed, window=4)
+        for n_jobs in (1, 2, 4, 8):
+            study = hpo.Study(SPACE, searcher=searcher, seed=seed, window=8)
             tables.append(table(study.optimize(delayed, 16, n_jobs=n_jobs, progress=False)))
         assert all(found == tables[0] for found in tables), f"seed {seed}"
 
 
-@pytest.mark.parametrize("shift", [3600.0, -3600.0])
-def test_a_clock_that_jumps_by_an_hour_changes_nothing(tmp_path, monkeypatch, shift):
-    expected = table(hpo.Study(SPACE, searcher="gp", seed=1).optimize(delayed, 14, progress=False))
+class Jumping:
+    """A wall clock that is set an hour forward or back whenever someone looks."""
+
+    def __init__(self):
+        self.real, self.looks = time.time, 0
+
+    def __call__(self):
+        self.looks += 1
+        return self.real() + (3600.0 if self.looks % 2 else -3600.0)
+
+
+def jumpy(params):
+    time.time = Jumping()  # in the worker, too
+    time.sleep(0.02)
+    return delayed(params)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_clock_that_is_set_while_trials_run_changes_nothing(tmp_path, monkeypatch, n_jobs):
+    options = {"searcher": "gp", "seed": 1, "window": 2}
+    expected = table(hpo.Study(SPACE, **options).optimize(delayed, 14, progress=False))
     file = tmp_path / "runs.db"
-    study = hpo.Study(SPACE, searcher="gp", seed=1, storage=file)
-    study.optimize(delayed, 5, progress=False)
-    real = time.time
-    monkeypatch.setattr(time, "time", lambda: real() + shift)
-    study.optimize(delayed, 5, n_jobs=2, trial_timeout=30, timeout=600, progress=False)
+    clock = Jumping()
+    monkeypatch.setattr(time, "time", clock)
+    study = hpo.Study(SPACE, storage=file, **options)
+    study.optimize(jumpy, 6, n_jobs=n_jobs, trial_timeout=60, timeout=1800, progress=False)
+    told = study.ask()
+    study.tell(told, delayed(told.params))
+    hpo.load_study(file).optimize(jumpy, 7, n_jobs=n_jobs, timeout=1800, progress=False)
+    assert clock.looks > 20
     monkeypatch.undo()
-    hpo.load_study(file).optimize(delayed, 4, progress=False)
     found = hpo.load_study(file)
     assert table(found) == expected
-    assert all(t.seconds >= 0 for t in found.trials)
+    assert all(0 <= t.seconds < 600 for t in found.trials)

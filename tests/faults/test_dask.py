@@ -1,0 +1,73 @@
+"""A study on a Dask cluster of its own on loopback, whose workers are killed in the middle of trials."""
+
+import os
+import signal
+
+import pytest
+
+import hpo
+from tests.faults.scale import faults, times
+
+distributed = pytest.importorskip("distributed")
+pytestmark = faults
+SPACE = hpo.Space({"x": hpo.Float(0, 1)})
+
+
+@pytest.fixture(scope="module")
+def client():
+    import dask
+
+    settings = {"distributed.scheduler.allowed-failures": 0, "distributed.comm.timeouts.connect": "60s"}
+    with (
+        dask.config.set(settings),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, memory_limit=0
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        client.wait_for_workers(2)
+        yield client
+
+
+def table(study):
+    return [(t.number, t.params, str(t.state), t.value) for t in study.trials]
+
+
+def run(objective, n, client=None, **options):
+    study = hpo.Study(SPACE, searcher="random", seed=0, window=2)
+    if client is not None:
+        options["executor"] = client.get_executor(pure=False, retries=0)
+    return study.optimize(objective, n, progress=False, **options)
+
+
+def loss(params):
+    return (params["x"] - 0.3) ** 2
+
+
+def test_a_worker_lost_in_the_middle_of_a_trial_costs_a_retry(client, tmp_path):
+    n = times(20)
+
+    def fatal(params, trial):
+        note = tmp_path / str(trial.number)
+        if trial.number % 4 == 1 and not note.exists():
+            note.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return loss(params)
+
+    # A trial whose neighbour's worker dies may be lost with it, if Dask had sent it there already.
+    study = run(fatal, n, client, max_retries=n)
+    assert table(study) == table(run(loss, n))
+    assert all(t.attempt > 1 for t in study.trials if t.number % 4 == 1)
+
+
+def test_an_objective_that_always_kills_its_worker_costs_its_own_trial(client):
+    def poisonous(params, trial):
+        if trial.number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return loss(params)
+
+    study = run(poisonous, 6, client, max_retries=1)
+    assert [str(t.state) for t in study.trials] == ["complete", "failed", *["complete"] * 4]
+    lost = study.trials[1]
+    assert (lost.failure, lost.attempt) == ("lost", 2)
+    assert "KilledWorker" in lost.reason

@@ -1,0 +1,107 @@
+"""Whoever runs a trial is known to live, or to be gone, whatever its process number says."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hpo
+from hpo.storage.presence import Locked
+
+ROOT = Path(__file__).parents[2]
+SPACE = {"x": hpo.Float(0, 1)}
+ASK_AND_WAIT = (
+    "import sys, hpo; study = hpo.load_study(sys.argv[1]); print(study.ask().number, flush=True);"
+    "sys.stdin.read()"
+)
+
+
+@pytest.fixture
+def other(tmp_path):
+    """A study, and a process that runs its trial 0 until it is told to end."""
+    file = tmp_path / "runs.db"
+    hpo.Study(SPACE, searcher="random", seed=0, storage=file)
+    process = subprocess.Popen(
+        [sys.executable, "-c", ASK_AND_WAIT, str(file)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"0\n"
+    yield file, process
+    process.kill()
+    process.communicate()
+
+
+def states(file):
+    return [str(t.state) for t in hpo.load_study(file).trials]
+
+
+def test_a_trial_is_its_runners_until_that_is_killed(other):
+    file, process = other
+    assert states(file) == ["running"]
+    for _ in range(3):  # looking must not take the lock away
+        study = hpo.load_study(file)
+        assert study.ask().number > 0
+        del study
+    assert states(file)[0] == "running"
+    process.kill()
+    process.wait()
+    study = hpo.load_study(file)
+    assert str(study.trials[0].state) == "queued"
+    again = study.ask()
+    assert (again.number, again.attempt) == (0, 2)
+
+
+def test_a_running_study_sees_the_death_of_another(other):
+    file, process = other
+    study = hpo.load_study(file)
+    study.tell(study.ask(), 1.0)
+    process.kill()
+    process.wait()
+    assert study.ask().number == 0
+
+
+def test_a_file_that_was_moved_has_no_runners(other, tmp_path):
+    file, _ = other
+    copy = tmp_path / "elsewhere" / "runs.db"
+    copy.parent.mkdir()
+    shutil.copy(file, copy)
+    assert states(copy) == ["queued"]
+
+
+def test_a_child_that_was_forked_takes_no_presence_along(tmp_path):
+    presence, looking = Locked(tmp_path / "runs.db"), Locked(tmp_path / "runs.db")
+    token = presence.token
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert not looking.is_dead(token)
+    del presence
+    assert looking.is_dead(token)
+    assert looking.is_dead("host|boot|1|2")
+
+
+def test_the_results_of_an_attempt_that_was_given_up_are_logged(tmp_path):
+    from sqlalchemy import select
+
+    from hpo.storage.schema import events
+
+    file = tmp_path / "runs.db"
+    first = hpo.Study(SPACE, searcher="random", seed=0, storage=file)
+    old = first.ask()
+    store = first._book._store
+    store._presence = Locked(file)  # as if its process had died meanwhile
+    second = hpo.load_study(file)
+    new = second.ask()
+    assert (new.number, new.attempt) == (0, 2)
+    assert first.tell(old, 5.0).state == "running"
+    second.tell(new, 1.0)
+    assert second.tell(old, 5.0).value == 1.0
+    assert hpo.load_study(file).trials[0].value == 1.0
+    messages = store._database.transact(lambda c: c.execute(select(events.c.message)).scalars().all())
+    assert sum("late result of attempt 1" in message for message in messages) == 2

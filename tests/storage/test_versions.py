@@ -1,0 +1,113 @@
+"""Older files are brought up to date, newer and foreign ones refused and left as they are."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+import hpo
+from hpo.storage import StorageError, connection
+from tests.storage.test_store import SPACE, loss, table
+
+
+def test_a_file_of_the_first_version_goes_on(tmp_path, monkeypatch):
+    file = tmp_path / "runs.db"
+    with monkeypatch.context() as first:
+        first.setattr(connection, "VERSION", "0001")
+        study = hpo.minimize(loss, SPACE, searcher="random", n_trials=5, seed=1, storage=file, progress=False)
+        expected = table(study)
+        del study
+    assert _version(file) == ("0001", False)
+    study = hpo.load_study(file)
+    assert table(study) == expected
+    study.optimize(loss, 1, progress=False)
+    assert _version(file) == ("0002", True)
+
+
+def _version(file):
+    with closing(sqlite3.connect(file)) as opened:
+        indexes = opened.execute("SELECT name FROM sqlite_master WHERE type = 'index'").fetchall()
+        (version,) = opened.execute("SELECT version_num FROM alembic_version").fetchone()
+    return version, ("trials_running",) in indexes
+
+
+def test_a_newer_file_is_refused_and_left_as_it_is(tmp_path):
+    file = tmp_path / "runs.db"
+    hpo.minimize(loss, SPACE, searcher="random", n_trials=2, storage=file, progress=False)
+    with closing(sqlite3.connect(file)) as opened:
+        opened.execute("UPDATE alembic_version SET version_num = '9999'")
+        opened.commit()
+    before = file.read_bytes()
+    for attempt in (lambda: hpo.load_study(file), lambda: hpo.Study(SPACE, storage=file, name="b")):
+        with pytest.raises(StorageError, match=r"version 9999, this hpo knows up to 0002.*Install a newer"):
+            attempt()
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_another_programs_file_is_refused_and_left_as_it_is(tmp_path, mode):
+    file = tmp_path / "other.db"
+    with closing(sqlite3.connect(file)) as opened:
+        opened.execute(f"PRAGMA journal_mode = {mode}")
+        opened.execute("CREATE TABLE trials (id INTEGER)")
+        opened.commit()
+    before = file.read_bytes()
+    for attempt in (lambda: hpo.load_study(file), lambda: hpo.Study(SPACE, storage=file)):
+        with pytest.raises(StorageError, match="not one of hpo's"):
+            attempt()
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("version", "is_safe"),
+    [
+        ((3, 40, 1), False),
+        ((3, 44, 5), False),
+        ((3, 44, 6), True),
+        ((3, 45, 0), False),
+        ((3, 50, 6), False),
+        ((3, 50, 7), True),
+        ((3, 51, 2), False),
+        ((3, 51, 3), True),
+        ((3, 53, 0), True),
+    ],
+)
+def test_a_write_ahead_log_only_where_its_reset_is_mended(version, is_safe):
+    assert connection._wal_is_safe(version) == is_safe
+
+
+@pytest.mark.parametrize("prefix", ["", "sqlite:///", "sqlite+pysqlite3:///"])
+def test_the_promises_of_sqlite_are_switched_on(tmp_path, prefix):
+    if prefix.startswith("sqlite+"):
+        pytest.importorskip("pysqlite3")
+    study = hpo.Study(SPACE, storage=f"{prefix}{tmp_path / 'runs.db'}", searcher="random")
+    study.optimize(loss, 2, progress=False)
+    engine = study._book._store._database.engine
+    with engine.begin() as opened:
+        found = {
+            name: opened.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("synchronous", "busy_timeout", "foreign_keys", "journal_mode")
+        }
+    is_safe = connection._wal_is_safe(engine.dialect.dbapi.sqlite_version_info)
+    expected = {"synchronous": 2, "busy_timeout": 30_000, "foreign_keys": 1}
+    assert found == {**expected, "journal_mode": "wal" if is_safe else "persist"}
+
+
+@pytest.mark.parametrize(
+    ("storage", "error", "message"),
+    [
+        ("nowhere/runs.db", StorageError, "folder .* does not exist"),
+        (".", StorageError, "is a folder"),
+        (3, ValueError, "storage=3"),
+        ("", ValueError, "storage=''"),
+        ("sqlite://", ValueError, "names no file"),
+        ("sqlite+other:///x.db", ValueError, "sqlite\\+pysqlite3"),
+        ("mysql://host/db", ValueError, "must be a path, sqlite:/// or postgresql://"),
+        ("postgresql://user@host:port/x", ValueError, "no database URL"),
+    ],
+)
+def test_what_is_no_storage_is_refused_by_name(tmp_path, monkeypatch, storage, error, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        hpo.Study(SPACE, storage=storage)
+    assert list(tmp_path.iterdir()) == []
