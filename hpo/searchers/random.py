@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from scipy.stats import qmc
 
 from hpo.searchers.base import Searcher
 from hpo.searchers.untried import is_tried, untried
@@ -61,6 +60,8 @@ def _scramble(history: History, rng: np.random.Generator) -> int:
 
 def _sobol_point(d: int, scramble: int, k: int) -> Array:
     """Point `k` of a scrambled sequence, (1, d)."""
+    from scipy.stats import qmc  # takes most of a second to load; independent draws do without
+
     sequence = qmc.Sobol(d, scramble=True, rng=np.random.default_rng(scramble))
     if k:
         sequence.fast_forward(k)
