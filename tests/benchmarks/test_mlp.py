@@ -9,7 +9,9 @@ from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.estimator_checks import check_estimator
 
+import hpo
 from benchmarks.mnist import CNN, MLP, load_mnist
+from benchmarks.mnist.objective import Problem
 from benchmarks.mnist.training import shifted
 
 
@@ -89,6 +91,19 @@ def test_a_copy_trains_on_as_the_original_and_shares_nothing_with_it(digits, opt
 def test_divergence_is_a_floating_point_error(digits):
     with pytest.raises(FloatingPointError, match="learning_rate"):
         MLP(learning_rate=1e30, epochs=2, random_state=0).fit(*digits[:2])
+
+
+def test_a_study_records_divergence_as_a_failed_trial_with_its_reason():
+    problem = Problem(n_train=200, n_validation=200)
+    shared = {"hidden_size": 8, "epochs": 2, "batch_size": 32}
+    study = hpo.minimize(
+        lambda params: problem.objective({**shared, **params}),
+        {"learning_rate": hpo.Categorical([0.1, 1e30])}, searcher="grid", n_trials=2, seed=0, progress=False,
+    )  # fmt: skip
+    states = {trial.params["learning_rate"]: trial for trial in study.trials}
+    assert states[1e30].state == "failed"
+    assert "diverged" in str(states[1e30].reason)
+    assert study.best_params == {"learning_rate": 0.1}
 
 
 @pytest.mark.parametrize(

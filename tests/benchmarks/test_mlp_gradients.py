@@ -5,7 +5,7 @@ import pytest
 from scipy.signal import correlate
 
 from benchmarks.mnist.convolution import Convolution, MaxPooling, Reshape
-from benchmarks.mnist.layers import BatchNorm, Dense, Dropout, ReLU, log_softmax
+from benchmarks.mnist.layers import BatchNorm, Dense, Dropout, ReLU, cross_entropy, log_softmax
 from benchmarks.mnist.optimisers import SGD, Adam, Momentum, Parameter, accumulate
 from benchmarks.mnist.training import Network
 
@@ -137,6 +137,53 @@ def test_adam_takes_the_steps_of_its_paper(monkeypatch):
         step = 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
         weight, bias = (1 - 0.1 * 0.2) * weight - step, bias - step
         assert values == pytest.approx((weight, bias), rel=1e-9)
+
+
+def test_weights_begin_as_he_et_al_draw_them():
+    layer = Dense(300)
+    layer.build((200,), np.random.default_rng(0), np.float32)
+    assert layer.weight.value.std() == pytest.approx(np.sqrt(2 / 200), rel=0.02)
+    assert abs(layer.weight.value.mean()) < 0.002
+    assert layer.weight.value.dtype == np.float32
+    assert not layer.bias.value.any()
+
+
+def test_batch_normalisation_predicts_with_the_running_statistics():
+    rng = np.random.default_rng(0)
+    layer = BatchNorm()
+    layer.build((4,), rng, np.float64)
+    layer.gamma.value[:], layer.beta.value[:] = rng.standard_normal((2, 4))
+    x = 3 + 2 * rng.standard_normal((50, 4))
+    normal = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + BatchNorm.EPSILON)
+    expected = normal * layer.gamma.value + layer.beta.value
+    for _ in range(300):
+        trained = layer.forward(x, training=True)
+    np.testing.assert_allclose(trained, expected, rtol=1e-9)
+    np.testing.assert_allclose(layer.forward(x, training=False), expected, rtol=1e-9)
+    # and rows do not see each other any more
+    np.testing.assert_allclose(layer.forward(x[:1], training=False), expected[:1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.25, 0.5])
+def test_dropout_leaves_out_its_share_and_keeps_the_mean(rate):
+    layer = Dropout(rate)
+    layer.build((999,), np.random.default_rng(0), np.float32)
+    x = np.ones((101, 999), np.float32)
+    z = layer.forward(x, training=True)
+    assert set(np.unique(z)) == {0, np.float32(1 / (1 - rate))}
+    assert np.mean(z == 0) == pytest.approx(rate, abs=0.006)
+    assert layer.forward(x, training=False) is x
+
+
+def test_the_loss_is_that_of_its_equation_and_cannot_underflow():
+    z = np.array([[1000.0, 0.0, -1e4], [0.0, 800.0, 1e3], [0.1, 0.2, 0.3]])
+    target = np.eye(3)[[1, 0, 2]]
+    softmax = np.exp(z[2]) / np.exp(z[2]).sum()
+    loss, dz = cross_entropy(z.copy(), target)
+    assert loss == pytest.approx((1000 + 1000 - np.log(softmax[2])) / 3)
+    np.testing.assert_allclose(
+        dz, [[1 / 3, -1 / 3, 0], [-1 / 3, 0, 1 / 3], (softmax - target[2]) / 3], atol=1e-12
+    )
 
 
 def test_log_softmax_survives_rows_far_apart():
