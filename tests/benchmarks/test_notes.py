@@ -27,16 +27,19 @@ def test_the_scaled_time_trains_each_configuration_for_one_epoch_of_four_fifths(
     assert seconds == pytest.approx(5 * sum(epochs) + np.mean(epochs) * 50 / 40)
 
 
-def test_the_whole_procedure_validates_five_folds_of_each_configuration_and_refits_the_best(monkeypatch):
-    calls = []
+@pytest.mark.parametrize("n_folds", [1, 5])
+def test_the_procedure_validates_folds_of_each_configuration_and_refits_the_best(monkeypatch, n_folds):
+    calls, clock = [], [0.0]
 
     def train(X, y, params, epochs):
         calls.append((len(X), epochs, params))
+        clock[0] += 1  # a training takes a second
         return params
 
     best = notes.configurations(0)[3]
     monkeypatch.setattr(notes, "train", train)
     monkeypatch.setattr(notes, "predict", lambda params, X: np.full(len(X), int(params != best)))
-    assert notes.whole_seconds(np.zeros((50, 2)), np.zeros(50, int), 0) >= 0
-    expected = [(40, params["epochs"], params) for params in notes.configurations(0) for _ in range(5)]
+    monkeypatch.setattr(notes.time, "process_time", lambda: clock[0])
+    assert notes.whole_seconds(np.zeros((50, 2)), np.zeros(50, int), 0, n_folds) == 10 * 5 + 1
+    expected = [(40, p["epochs"], p) for p in notes.configurations(0) for _ in range(n_folds)]
     assert calls == [*expected, (50, best["epochs"], best)]
