@@ -20,7 +20,7 @@ class CNN(NetworkClassifier):
         Width of the first kernels; those of the second are 3 wide.
     hidden_size : int
     learning_rate, epochs, batch_size, optimizer, momentum, weight_decay, dropout, schedule,
-    early_stopping, random_state
+    early_stopping, random_state, max_shift
         As for `MLP`; dropout acts on the dense hidden layer.
     """
 

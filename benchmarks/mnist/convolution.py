@@ -34,8 +34,9 @@ class Reshape(Layer):
 class Convolution(Layer):
     """z[i, j] = Σ over u, v of x[i + u, j + v] W[u, v] + β, without padding: (h, w, c) to (h−k+1, w−k+1, m).
 
-    With the k × k × c patches as the rows of a matrix P, this is the dense layer z = P W + 1 βᵀ.
-    Backward gives dP; dx adds up what each pixel got from all patches that hold it.
+    With the k × k × c patches as the rows of a matrix P (b (h−k+1) (w−k+1), k² c), this is the dense layer
+    z = P W + 1 βᵀ with W (k² c, m). Backward, that layer gives dP = dz Wᵀ, of the shape of P, and
+    dx[i, j] = Σ over u, v of dP[i − u, j − v, u, v]: what a pixel got from all patches that hold it.
     """
 
     def __init__(self, n_filters: int, kernel_size: int) -> None:
