@@ -70,7 +70,7 @@ class Book:
         """
         with self._lock:
             trial = self.ledger.trials[number]
-            ended = finished(dataclasses.replace(trial, attempt=attempt), outcome)
+            ended = finished(trial, attempt, outcome)
             if trial.state.is_finished:
                 is_other = (trial.state, trial.value) != (ended.state, ended.value)
                 if is_other and attempt < trial.attempt and self._store is not None:
@@ -123,10 +123,11 @@ class Book:
         self._lock = threading.RLock()
 
 
-def finished(trial: Trial, outcome: Outcome) -> Trial:
-    """The trial with what came of it."""
+def finished(trial: Trial, attempt: int, outcome: Outcome) -> Trial:
+    """The trial with what came of an attempt at it."""
     return dataclasses.replace(
         trial,
+        attempt=attempt,
         state=outcome.state,
         value=outcome.value,
         reports=outcome.reports,

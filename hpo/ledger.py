@@ -1,12 +1,14 @@
 """The trials of one study: a list of records, and beside it the columns that searchers read.
 
 Row i is trial number i. Rows are appended and then finished once; a finished row never changes,
-so a `History` of the finished prefix is a view of the columns, made in constant time.
+so a `History` of the finished prefix is a view of the columns, made in constant time. Configurations
+are encoded when someone first looks at them, all that are new in one go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -34,7 +36,7 @@ class Ledger:
         self.trials: list[Trial] = []
         self._infos: list[Mapping[str, Any]] = []
         self._reports: list[Mapping[int, float]] = []
-        self._X: Array = np.empty((16, len(space)))
+        self._encoded = np.empty((16, len(space))), 0  # and how many rows of it are; replaced as one
         self._y: Array = np.empty(16)
         self._finished: NDArray[np.bool_] = np.zeros(16, dtype=bool)
         self._numbers = np.arange(16)
@@ -76,15 +78,12 @@ class Ledger:
         self.trials.append(trial)
         self._infos.append(trial.info)
         self._reports.append({})
-        self._X[n] = self.space.encode([trial.params])[0]
         self._settle(trial)
 
     def extend(self, trials: Sequence[Trial]) -> None:
-        """Add many trials at once, their columns in one go."""
-        start, end = len(self), len(self) + len(trials)
-        while len(self._y) < end:
+        """Add many trials at once."""
+        while len(self._y) < len(self) + len(trials):
             self._grow()
-        self._X[start:end] = self.space.encode([trial.params for trial in trials])
         self.trials.extend(trials)
         self._infos.extend(trial.info for trial in trials)
         self._reports.extend({} for _ in trials)
@@ -123,16 +122,18 @@ class Ledger:
             infos = [self._infos[i] for i in seen]
             reports = [self._reports[i] for i in seen]
             pending_infos = [self._infos[i] for i in waiting]
-        return History(
-            X=_read_only(self._X[seen]),
-            y=_read_only(self._y[seen]),
-            numbers=_read_only(self._numbers[seen]),
-            infos=infos,
-            pending=_read_only(self._X[waiting]),
-            pending_infos=pending_infos,
-            k=k,
-            reports=reports,
-        )
+        return _Seen(self, seen, waiting, infos, pending_infos, reports, k)
+
+    def encoded(self) -> Array:
+        """Points of the unit cube of all trials, (n, d), perhaps followed by rows to come."""
+        X, done = self._encoded
+        n = len(self)
+        if done < n:
+            if n > len(X):
+                X = np.concatenate([X, np.empty((max(n - len(X), len(X)), X.shape[1]))])
+            X[done:n] = self.space.encode([trial.params for trial in self.trials[done:n]])
+            self._encoded = X, n
+        return X
 
     def _settle(self, trial: Trial) -> None:
         i = trial.number
@@ -158,10 +159,47 @@ class Ledger:
 
     def _grow(self) -> None:
         # Doubling into new arrays: views that searchers hold keep the old ones.
-        self._X = np.concatenate([self._X, np.empty_like(self._X)])
         self._y = np.concatenate([self._y, np.empty_like(self._y)])
         self._finished = np.concatenate([self._finished, np.zeros_like(self._finished)])
         self._numbers = np.arange(len(self._y))
+
+
+class _Seen(History):
+    """A history that looks at the ledger's columns when it is looked at."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        seen: slice | NDArray[np.intp],
+        waiting: slice | NDArray[np.intp],
+        infos: Sequence[Mapping[str, Any]],
+        pending_infos: Sequence[Mapping[str, Any]],
+        reports: Sequence[Mapping[int, float]],
+        k: int,
+    ) -> None:
+        vars(self).update(
+            y=_read_only(ledger._y[seen]),
+            infos=infos,
+            pending_infos=pending_infos,
+            reports=reports,
+            k=k,
+            _columns=(ledger, seen, waiting),
+        )
+
+    @cached_property
+    def X(self) -> Array:
+        ledger, seen, _ = vars(self)["_columns"]
+        return _read_only(ledger.encoded()[seen])
+
+    @cached_property
+    def pending(self) -> Array:
+        ledger, _, waiting = vars(self)["_columns"]
+        return _read_only(ledger.encoded()[waiting])
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int64]:
+        ledger, seen, _ = vars(self)["_columns"]
+        return _read_only(ledger._numbers[seen])
 
 
 class Prefix(Sequence[T]):
@@ -186,7 +224,7 @@ class Prefix(Sequence[T]):
         return self._items[index % self._n]
 
 
-def _read_only(array: Any) -> Any:
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view

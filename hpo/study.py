@@ -230,7 +230,7 @@ class Study(Results):
     def add_trial(self, params: Mapping[str, Any], value: float | None, state: str | None = None) -> Trial:
         """Record a result from elsewhere."""
         outcome = told(value, state, None, 0.0)
-        return self._book.add(finished(Trial(0, self.space.canonical(params)), outcome))
+        return self._book.add(finished(Trial(0, self.space.canonical(params)), 1, outcome))
 
     # -- inside -----------------------------------------------------------------------------------
 
