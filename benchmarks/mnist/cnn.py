@@ -1,10 +1,9 @@
 """The convolutional network."""
 
-from math import isqrt
 from typing import Any
 
 from benchmarks.mnist.classifier import NetworkClassifier, check, is_whole
-from benchmarks.mnist.convolution import Convolution, MaxPooling, Reshape
+from benchmarks.mnist.convolution import Convolution, MaxPooling, ToImages, ToRows
 from benchmarks.mnist.layers import Dense, Dropout, Layer, ReLU
 
 
@@ -57,18 +56,15 @@ class CNN(NetworkClassifier):
         self.max_shift = max_shift
 
     def _layers(self, n_classes: int) -> list[Layer]:
-        side = isqrt(self.n_features_in_)
-        if side * side != self.n_features_in_:
-            raise ValueError(f"X has {self.n_features_in_} columns: a row must be a square image")
         return [
-            Reshape((side, side, 1)),
+            ToImages(),
             Convolution(self.n_filters, self.kernel_size),
             MaxPooling(),
             ReLU(),
             Convolution(2 * self.n_filters, 3),
             MaxPooling(),
             ReLU(),
-            Reshape(),
+            ToRows(),
             Dense(self.hidden_size),
             ReLU(),
             *([Dropout(self.dropout)] if self.dropout else []),

@@ -1,83 +1,118 @@
 """The layers for images: convolution, max-pooling, and the ways between rows and images.
 
-Images are (b, height, width, channels): the channels of a pixel lie together, so that a convolution is
-one matrix product over patches (Chellapilla, Puri & Simard, 2006). See `layers` for the notation.
+Images are (channels, height, width, b): the batch comes last, so that whatever is done to a pixel is done
+to a run of numbers that lie together. A shape without its batch is (c, h, w). See `layers` for the notation.
 """
 
+from math import isqrt
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from benchmarks.mnist.layers import Array, Dense, Layer, Shape
-from benchmarks.mnist.optimisers import Optimiser
+from benchmarks.mnist.layers import Array, Layer, Shape, ones
+from benchmarks.mnist.optimisers import Optimiser, Parameter
 
 
-class Reshape(Layer):
-    """The same numbers in another shape: rows to images and back."""
-
-    def __init__(self, shape: Shape = (-1,)) -> None:
-        self.shape = shape
+class ToImages(Layer):
+    """Rows (b, h²) of square images of one channel, to (1, h, h, b)."""
 
     def build(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Shape:
         super().build(shape, rng, dtype)
-        self._shape_in = shape
-        return np.empty(shape, bool).reshape(self.shape).shape
+        side = isqrt(shape[0])
+        if side * side != shape[0]:
+            raise ValueError(f"X has {shape[0]} columns: a row must be a square image")
+        return (1, side, side)
 
     def forward(self, x: Array, training: bool) -> Array:
-        return x.reshape(len(x), *self.shape)
+        side = isqrt(x.shape[1])
+        z = self.buffer("z", (x.shape[1], len(x)))
+        z[...] = x.T
+        return z.reshape(1, side, side, len(x))
+
+
+class ToRows(Layer):
+    """Images (c, h, w, b) to rows (b, c h w)."""
+
+    def build(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Shape:
+        super().build(shape, rng, dtype)
+        self._shape = shape
+        return (int(np.prod(shape)),)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        rows = x.reshape(-1, x.shape[-1]).T
+        z = self.buffer("z", rows.shape)
+        z[...] = rows
+        return z
 
     def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
-        return dz.reshape(len(dz), *self._shape_in)
+        dx = self.buffer("dx", dz.shape[::-1])
+        dx[...] = dz.T
+        return dx.reshape(*self._shape, len(dz))
 
 
 class Convolution(Layer):
-    """z[i, j] = Σ over u, v of x[i + u, j + v] W[u, v] + β, without padding: (h, w, c) to (h−k+1, w−k+1, m).
+    """z[m, i, j] = Σ over u, v, c of W[u, v, c, m] x[c, i + u, j + v] + β[m]: (c, h, w) to (m, h−k+1, w−k+1).
 
-    With the k × k × c patches as the rows of a matrix P (b (h−k+1) (w−k+1), k² c), this is the dense layer
-    z = P W + 1 βᵀ with W (k² c, m). Backward, that layer gives dP = dz Wᵀ, of the shape of P, and
-    dx[i, j] = Σ over u, v of dP[i − u, j − v, u, v]: what a pixel got from all patches that hold it.
+    Let P (k² c, h' w' b) have a row for each (u, v, c): channel c of all images, moved by (u, v). With W
+    as (k² c, m) and z as (m, h' w' b), the convolution is one matrix product, z = Wᵀ P + β 1ᵀ (Chellapilla,
+    Puri & Simard, 2006). Hence ∂L/∂W = P dzᵀ, ∂L/∂β = dz 1, and dP = W dz, of which each row is moved
+    back and added to dx. W begins as that of `Dense`.
     """
 
     def __init__(self, n_filters: int, kernel_size: int) -> None:
+        self.n_filters = n_filters
         self.kernel_size = kernel_size
-        self.dense = Dense(n_filters)
 
     def build(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Shape:
         super().build(shape, rng, dtype)
-        height, width, channels = shape
+        c, height, width = shape
         k = self.kernel_size
         if k > min(height, width):
             raise ValueError(f"kernel_size={k}: the image is only {height} x {width}")
-        (n_filters,) = self.dense.build((k * k * channels,), rng, dtype)
-        return (height - k + 1, width - k + 1, n_filters)
+        weight = rng.standard_normal((k * k * c, self.n_filters), dtype=dtype)
+        weight *= np.sqrt(2 / len(weight))
+        self.weight = Parameter(weight, decays=True)
+        self.bias = Parameter(np.zeros(self.n_filters, dtype))
+        return (self.n_filters, height - k + 1, width - k + 1)
 
     @property
-    def parameters(self) -> list[Any]:
-        return self.dense.parameters
+    def parameters(self) -> list[Parameter]:
+        return [self.weight, self.bias]
 
     def forward(self, x: Array, training: bool) -> Array:
-        k = self.kernel_size
-        b, height, width, channels = self._shape = x.shape
-        windows = sliding_window_view(x, (k, k), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
-        patches = self.buffer("patches", windows.shape)
-        patches[...] = windows
-        z = self.dense.forward(patches.reshape(-1, k * k * channels), training)
-        return z.reshape(b, height - k + 1, width - k + 1, -1)
+        (c, height, width, b), k, m = x.shape, self.kernel_size, self.n_filters
+        h, w = height - k + 1, width - k + 1
+        P = self.buffer("P", (k, k, c, h, w, b))
+        for u in range(k):
+            for v in range(k):
+                P[u, v] = x[:, u : u + h, v : v + w]
+        self._P, self._x_shape = P.reshape(k * k * c, h * w * b), x.shape
+        z: Array = np.dot(self.weight.value.T, self._P, out=self.buffer("z", (m, h * w * b)))
+        z += self.bias.value[:, None]
+        return z.reshape(m, h, w, b)
 
     def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
-        b, h, w, m = dz.shape
-        k = self.kernel_size
-        d_patches = self.dense.backward(dz.reshape(-1, m), optimiser, needs_dx)
-        if d_patches is None:
-            return None
-        d_patches = d_patches.reshape(b, h, w, k, k, -1)
-        dx = self.buffer("dx", self._shape)
+        assert self._P is not None
+        m, h, w, _ = dz.shape
+        flat = dz.reshape(m, -1)
+        dx = self._moved_back(flat, h, w) if needs_dx else None  # before the weights move
+        optimiser.step_product(self.weight, self._P.T, flat.T)
+        optimiser.step(self.bias, np.dot(flat, ones(flat.shape[1], flat.dtype)))
+        return dx
+
+    def _moved_back(self, dz: Array, h: int, w: int) -> Array:
+        (c, _, _, b), k = self._x_shape, self.kernel_size
+        dP = np.dot(self.weight.value, dz, out=self.buffer("dP", (k * k * c, h * w * b)))
+        dP = dP.reshape(k, k, c, h, w, b)
+        dx = self.buffer("dx", self._x_shape)
         dx[...] = 0
         for u in range(k):
             for v in range(k):
-                dx[:, u : u + h, v : v + w] += d_patches[:, :, :, u, v]
+                dx[:, u : u + h, v : v + w] += dP[u, v]
         return dx
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_P": None}
 
 
 class MaxPooling(Layer):
@@ -88,22 +123,20 @@ class MaxPooling(Layer):
 
     def build(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Shape:
         super().build(shape, rng, dtype)
-        height, width, channels = shape
-        return (height // 2, width // 2, channels)
+        c, height, width = shape
+        return (c, height // 2, width // 2)
 
     def forward(self, x: Array, training: bool) -> Array:
-        self._x = x
         first, *others = self._quarters(x)
         z = self.buffer("z", first.shape)
         z[...] = first
         for other in others:
             np.maximum(z, other, out=z)
-        self._z = z
+        self._x, self._z = x, z
         return z
 
     def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
         assert self._x is not None
-        assert self._z is not None
         dx = self.buffer("dx", self._x.shape)
         dx[...] = 0
         is_open = self.buffer("is_open", dz.shape, bool)

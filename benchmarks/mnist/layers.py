@@ -6,6 +6,7 @@ parameters to the optimiser and returns dx = ∂L/∂x. Buffers are made once an
 returns is valid until its next call; ``backward`` may overwrite dz, and follows a training ``forward``.
 """
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -23,7 +24,7 @@ class Layer:
 
     def build(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Shape:
         """Make the parameters for inputs of `shape` (without the batch axis); return the output's shape."""
-        self._buffers: dict[str, Array] = {}
+        self._buffers: dict[str, tuple[Array, Array]] = {}
         self._dtype = np.dtype(dtype)
         return shape
 
@@ -41,13 +42,15 @@ class Layer:
         return dz
 
     def buffer(self, name: str, shape: Shape, dtype: Any = None) -> Array:
-        """Reusable array; a smaller batch takes the beginning of the one made for a larger batch."""
-        found = self._buffers.get(name)
-        if found is not None and found.shape == shape:
-            return found
-        if found is None or len(found) < shape[0] or found.shape[1:] != shape[1:]:
-            found = self._buffers[name] = np.empty(shape, dtype or self._dtype)
-        return found[: shape[0]]
+        """Reusable array; a smaller batch takes the beginning of what was made for a larger one."""
+        flat, view = self._buffers.get(name, (None, None))
+        if view is None or view.shape != shape:
+            size = math.prod(shape)
+            if flat is None or flat.size < size:
+                flat = np.empty(size, dtype or self._dtype)
+            view = flat[:size].reshape(shape)
+            self._buffers[name] = flat, view
+        return view
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_buffers": {}}
@@ -153,7 +156,7 @@ class Dropout(Layer):
 
 
 class BatchNorm(Layer):
-    """z = γ ∘ x̂ + β with x̂ = (x − μ) / σ, μ and σ² of the batch (and of all positions, for images).
+    """z = γ ∘ x̂ + β with x̂ = (x − μ) / σ, μ and σ² of the batch.
 
     dx = γ/σ ∘ (dz − mean(dz) − x̂ ∘ mean(dz ∘ x̂)),  ∂L/∂γ = Σ dz ∘ x̂,  ∂L/∂β = Σ dz
     (Ioffe & Szegedy, ICML 2015, algorithm 1 and section 3). Prediction uses running means of μ and σ².
@@ -164,10 +167,10 @@ class BatchNorm(Layer):
 
     def build(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Shape:
         super().build(shape, rng, dtype)
-        self.gamma = Parameter(np.ones(shape[-1], dtype))
-        self.beta = Parameter(np.zeros(shape[-1], dtype))
-        self.mean = np.zeros(shape[-1], dtype)
-        self.variance = np.ones(shape[-1], dtype)
+        self.gamma = Parameter(np.ones(shape, dtype))
+        self.beta = Parameter(np.zeros(shape, dtype))
+        self.mean = np.zeros(shape, dtype)
+        self.variance = np.ones(shape, dtype)
         return shape
 
     @property
@@ -175,12 +178,11 @@ class BatchNorm(Layer):
         return [self.gamma, self.beta]
 
     def forward(self, x: Array, training: bool) -> Array:
-        shape, x = x.shape, x.reshape(-1, x.shape[-1])
         if not training:
             scale = self.gamma.value / np.sqrt(self.variance + self.EPSILON)
             z = np.multiply(x, scale, out=self.buffer("z", x.shape))
             z += self.beta.value - self.mean * scale
-            return z.reshape(shape)
+            return z
         mean = column_sums(x)
         mean /= len(x)
         x_hat = np.subtract(x, mean, out=self.buffer("x_hat", x.shape))
@@ -194,10 +196,11 @@ class BatchNorm(Layer):
         self.variance += (1 - self.MOMENTUM) * (variance - self.variance)
         np.multiply(x_hat, self.gamma.value, out=z)
         z += self.beta.value
-        return z.reshape(shape)
+        return z
 
     def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
-        shape, dz, x_hat = dz.shape, dz.reshape(-1, dz.shape[-1]), self._x_hat
+        x_hat = self._x_hat
+        assert x_hat is not None
         z = self.buffer("z", dz.shape)  # the output is not needed any more, nor is x̂ below
         dgamma, dbeta = column_sums(np.multiply(dz, x_hat, out=z)), column_sums(dz)
         x_hat *= dgamma / len(dz)
@@ -206,7 +209,7 @@ class BatchNorm(Layer):
         dz *= self.gamma.value * self._inverse
         optimiser.step(self.gamma, dgamma)
         optimiser.step(self.beta, dbeta)
-        return dz.reshape(shape)
+        return dz
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_x_hat": None}

@@ -180,7 +180,9 @@ class Adam(Optimiser):
 
 
 def accumulate(alpha: float, x: Array, dz: Array, beta: float, target: Array) -> None:
-    """target ← alpha xᵀ dz + beta target, in one call of BLAS, for row-major x (b, n), dz (b, m)."""
+    """target ← alpha xᵀ dz + beta target, in one call of BLAS, for x (b, n), dz (b, m), target (n, m)."""
     gemm = sgemm if target.dtype == np.float32 else dgemm
-    # The transposes of row-major arrays are what BLAS calls column-major: nothing is copied.
-    gemm(alpha, dz.T, x.T, beta, target.T, 0, 1, 1)  # Aᵀ no, Bᵀ yes, C is overwritten
+    # The transpose of a row-major array is what BLAS calls column-major: nothing is copied.
+    dz_is_row_major, x_is_row_major = dz.flags.c_contiguous, x.flags.c_contiguous
+    a, b = dz.T if dz_is_row_major else dz, x.T if x_is_row_major else x
+    gemm(alpha, a, b, beta, target.T, not dz_is_row_major, x_is_row_major, 1)

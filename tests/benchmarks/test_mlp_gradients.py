@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
-from benchmarks.mnist.convolution import Convolution, MaxPooling, Reshape
+from benchmarks.mnist.convolution import Convolution, MaxPooling, ToImages, ToRows
 from benchmarks.mnist.layers import BatchNorm, Dense, Dropout, ReLU, cross_entropy, log_softmax
 from benchmarks.mnist.optimisers import SGD, Adam, Momentum, Parameter, accumulate
 from benchmarks.mnist.training import Network
@@ -48,10 +48,10 @@ NETWORKS = {
         Dense(6), BatchNorm(), ReLU(), FixedDropout(0.3), Dense(5), BatchNorm(), ReLU(), Dense(3)
     ],
     "convolution": lambda: [
-        Reshape((6, 6, 1)), Convolution(2, 3), MaxPooling(), ReLU(), Convolution(3, 2), Reshape(), Dense(3)
+        ToImages(), Convolution(2, 3), MaxPooling(), ReLU(), Convolution(3, 2), ToRows(), Dense(3)
     ],
     "odd pooling": lambda: [
-        Reshape((6, 6, 1)), Convolution(2, 2), BatchNorm(), MaxPooling(), ReLU(), Reshape(), Dense(3)
+        ToImages(), Convolution(2, 2), MaxPooling(), ToRows(), BatchNorm(), ReLU(), Dense(3)
     ],
 }  # fmt: skip
 
@@ -83,22 +83,25 @@ def test_gradients_are_those_of_finite_differences(name):
 def test_convolution_is_scipys_correlation(kernel_size):
     rng = np.random.default_rng(1)
     layer = Convolution(4, kernel_size)
-    layer.build((9, 8, 3), rng, np.float64)
-    x = rng.standard_normal((2, 9, 8, 3))
-    weight = layer.dense.weight.value.reshape(kernel_size, kernel_size, 3, 4)
+    layer.build((3, 9, 8), rng, np.float64)
+    x = rng.standard_normal((3, 9, 8, 2))
+    weight = layer.weight.value.reshape(kernel_size, kernel_size, 3, 4).transpose(3, 2, 0, 1)
+    layer.bias.value[:] = rng.standard_normal(4)
     z = layer.forward(x, training=False)
+    assert z.shape == (4, 9 - kernel_size + 1, 8 - kernel_size + 1, 2)
     for image in range(2):
         for f in range(4):
-            expected = correlate(x[image], weight[..., f], mode="valid")[..., 0]
-            np.testing.assert_allclose(z[image, :, :, f], expected, atol=1e-12)
+            expected = correlate(x[..., image], weight[f], mode="valid")[0] + layer.bias.value[f]
+            np.testing.assert_allclose(z[f, :, :, image], expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_product_is_accumulated_in_place(dtype):
+@pytest.mark.parametrize("orders", ["CC", "CF", "FC", "FF"])
+def test_the_product_is_accumulated_in_place(dtype, orders):
     rng = np.random.default_rng(0)
     x, dz, target = (rng.standard_normal(s).astype(dtype) for s in ((9, 5), (9, 4), (5, 4)))
     expected = 0.5 * x.T @ dz + 0.9 * target
-    accumulate(0.5, x, dz, 0.9, target)
+    accumulate(0.5, np.asarray(x, order=orders[0]), np.asarray(dz, order=orders[1]), 0.9, target)
     np.testing.assert_allclose(target, expected, rtol=1e-4, atol=1e-6)
 
 
