@@ -132,16 +132,16 @@ def _opening(folder: Path, n: int) -> None:
     if not file.exists():
         _ours(folder, "SQLite", n)
     code = (
-        "import hpo, resource, sys, time; from hpo import load_study, Study;"
-        "import hpo.storage; before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
-        f"begin = time.perf_counter(); study = load_study({str(file)!r});"
-        "print(time.perf_counter() - begin, before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,"
-        "len(study.trials))"
+        "import hpo, re, time; hpo.load_study; import hpo.storage, hpo.searchers.random;"
+        "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1]);"
+        f"before = peak(); begin = time.perf_counter(); study = hpo.load_study({str(file)!r});"
+        "print(time.perf_counter() - begin, time.process_time(), before, peak(), len(study.trials))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    seconds, before, peak, found = (float(x) for x in done.stdout.split())
+    seconds, processor, before, peak, found = (float(x) for x in done.stdout.split())
     click.echo(
-        f"\nopening a study of {found:,.0f} trials: {seconds:.2f} s, {peak / 1024:.0f} MB at the peak "
+        f"\nopening a study of {found:,.0f} trials: {seconds:.2f} s "
+        f"({processor:.2f} s of CPU with the imports), {peak / 1024:.0f} MB at the peak "
         f"({before / 1024:.0f} MB of it before; goals: <= 2 s, <= 300 MB)"
     )
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from hpo.storage.connection import StorageError
+
 SUFFIX = "-owners"  # of the file beside an SQLite file in which each open study locks one byte
 
 
@@ -43,8 +45,13 @@ class Locked:
         """Number of the byte, locked from the first use on."""
         if self._token is None:
             place = secrets.randbits(62)
-            with _LockFile.at(self._path) as file:
-                file.hold(place)
+            try:
+                with _LockFile.at(self._path) as file:
+                    file.hold(place)
+            except OSError as error:
+                raise StorageError(
+                    f"storage: {str(self._path)!r} cannot be locked, which says who runs a trial ({error})"
+                ) from error
             weakref.finalize(self, file.release, place)
             self._token = str(place)
         return self._token

@@ -76,7 +76,7 @@ def children(pid, word="hpo.execution.serving"):
     return found
 
 
-@pytest.mark.parametrize(("sqlite", "n_jobs"), zip(SQLITES, [None, 2]))
+@pytest.mark.parametrize(("sqlite", "n_jobs"), list(zip(SQLITES, [None, 2])))
 def test_a_coordinator_killed_again_and_again_ends_with_the_uninterrupted_table(tmp_path, sqlite, n_jobs):
     n_kills = times(100)  # each: 200 in all
     n_trials = 30 * n_kills
@@ -180,15 +180,20 @@ def test_what_objectives_started_ends_with_a_killed_coordinator(tmp_path):
         "    while True: pass\n"
         "hpo.minimize(objective, {'x': hpo.Float(0, 1)}, searcher='random', n_jobs=2, progress=False)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
-    while len([f for f in tmp_path.iterdir() if f.read_text().endswith("\n")]) < 2:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment)
+    while len([f for f in tmp_path.glob("[0-9]*") if f.read_text().endswith("\n")]) < 2:
         assert process.poll() is None
         time.sleep(0.05)
-    left = [int(f.read_text()) for f in tmp_path.iterdir()] + children(process.pid)
+    left = [int(f.read_text()) for f in tmp_path.glob("[0-9]*")] + children(process.pid)
     assert len(left) == 4
+    assert list(temporary.iterdir())
     process.kill()
     process.wait()
     assert gone_within(5, left)
+    assert not list(temporary.iterdir())
 
 
 @pytest.mark.parametrize("sqlite", SQLITES)

@@ -1,5 +1,6 @@
 """What a damaged file still holds comes through, and nothing else."""
 
+import shutil
 import sqlite3
 
 import numpy as np
@@ -14,15 +15,21 @@ from hpo.storage.recover import recover
 from tests.storage.test_store import SPACE, loss, table
 
 
-@pytest.fixture
-def stored(tmp_path):
-    file = tmp_path / "runs.db"
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    file = tmp_path_factory.mktemp("original") / "runs.db"
     study = hpo.Study(SPACE, storage=file, name="first [red]", searcher="random", seed=1)
     study.optimize(loss, 150, progress=False)
     trial = study.ask()
     study.tell(trial, state="failed", reason="long " * 4000)  # kept on overflow pages
     hpo.minimize(loss, SPACE, storage=file, name="second", searcher="random", n_trials=3, progress=False)
     return file, table(study)
+
+
+@pytest.fixture
+def stored(original, tmp_path):
+    file, expected = original
+    return shutil.copy(file, tmp_path / "runs.db"), expected
 
 
 def test_the_pages_hold_what_sqlite_says(stored):
