@@ -15,7 +15,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "linear": lambda progress: 1.0 - progress,
     "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
 }
-PREDICTION_BATCH = 512
+PREDICTION_BATCH = 256
 
 
 class DivergenceError(FloatingPointError):
