@@ -112,17 +112,11 @@ class Ledger:
         if self._prefix >= horizon:
             seen: slice | NDArray[np.intp] = slice(0, horizon)
             waiting: slice | NDArray[np.intp] = slice(horizon, n)
-            infos: Sequence[Mapping[str, Any]] = Prefix(self._infos, horizon)
-            reports: Sequence[Mapping[int, float]] = Prefix(self._reports, horizon)
-            pending_infos = self._infos[horizon:n]
         else:
             is_seen = self._finished[:n].copy()
             is_seen[horizon:] = False
             seen, waiting = np.flatnonzero(is_seen), np.flatnonzero(~is_seen)
-            infos = [self._infos[i] for i in seen]
-            reports = [self._reports[i] for i in seen]
-            pending_infos = [self._infos[i] for i in waiting]
-        return _Seen(self, seen, waiting, infos, pending_infos, reports, k)
+        return _Seen(self, seen, waiting, k)
 
     def encoded(self) -> Array:
         """Points of the unit cube of all trials, (n, d), perhaps followed by rows to come."""
@@ -168,20 +162,13 @@ class _Seen(History):
     """A history that looks at the ledger's columns when it is looked at."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        seen: slice | NDArray[np.intp],
-        waiting: slice | NDArray[np.intp],
-        infos: Sequence[Mapping[str, Any]],
-        pending_infos: Sequence[Mapping[str, Any]],
-        reports: Sequence[Mapping[int, float]],
-        k: int,
+        self, ledger: Ledger, seen: slice | NDArray[np.intp], waiting: slice | NDArray[np.intp], k: int
     ) -> None:
         vars(self).update(
             y=_read_only(ledger._y[seen]),
-            infos=infos,
-            pending_infos=pending_infos,
-            reports=reports,
+            infos=Rows(ledger._infos, seen),
+            pending_infos=Rows(ledger._infos, waiting),
+            reports=Rows(ledger._reports, seen),
             k=k,
             _columns=(ledger, seen, waiting),
         )
@@ -202,15 +189,15 @@ class _Seen(History):
         return _read_only(ledger._numbers[seen])
 
 
-class Prefix(Sequence[T]):
-    """The first `n` items of a list that only grows, without a copy."""
+class Rows(Sequence[T]):
+    """Some items of a list that only grows, without a copy."""
 
-    def __init__(self, items: list[T], n: int) -> None:
+    def __init__(self, items: list[T], rows: slice | NDArray[np.intp]) -> None:
         self._items = items
-        self._n = n
+        self._rows = range(rows.start, rows.stop) if isinstance(rows, slice) else rows
 
     def __len__(self) -> int:
-        return self._n
+        return len(self._rows)
 
     @overload
     def __getitem__(self, index: int) -> T: ...
@@ -218,10 +205,8 @@ class Prefix(Sequence[T]):
     def __getitem__(self, index: slice) -> Sequence[T]: ...
     def __getitem__(self, index: int | slice) -> T | Sequence[T]:
         if isinstance(index, slice):
-            return [self._items[i] for i in range(*index.indices(self._n))]
-        if not -self._n <= index < self._n:
-            raise IndexError(index)
-        return self._items[index % self._n]
+            return [self._items[i] for i in self._rows[index]]
+        return self._items[self._rows[index]]
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from hpo.storage.rows import RECORD
 from hpo.storage.schema import trials
@@ -16,16 +16,8 @@ _NEW_RECORD: dict[str, Any] = {name: bindparam(f"new_{name}") for name in (*RECO
 
 ALL = select(*COLUMNS).where(_OF_STUDY).order_by(trials.c.number)
 ONE = select(*COLUMNS).where(_OF_STUDY, _IS_TRIAL)
-COUNT = select(func.count()).select_from(trials).where(_OF_STUDY)
-CHANGED = (
-    select(*COLUMNS)
-    .where(
-        _OF_STUDY,
-        (trials.c.number >= bindparam("known"))
-        | trials.c.number.in_(bindparam("unfinished", expanding=True)),
-    )
-    .order_by(trials.c.number)
-)
+NEW = select(*COLUMNS).where(_OF_STUDY, trials.c.number >= bindparam("known")).order_by(trials.c.number)
+SOME = select(*COLUMNS).where(_OF_STUDY, trials.c.number.in_(bindparam("numbers", expanding=True)))
 RUNNING = select(*COLUMNS, trials.c.owner, trials.c.lease).where(_OF_STUDY, trials.c.state == "running")
 INSERT = insert(trials)
 START = (
