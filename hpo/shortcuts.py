@@ -142,15 +142,11 @@ def _run(
             raise TypeError(f"{name}={options[name]!r}: is no option; there are {allowed}")
     chosen = Options(n_trials, **{name: options[name] for name in RUN_OPTIONS if name in options})
     runner = make_runner(objective, chosen)
-    try:
-        study = Study(
-            space,
-            direction=direction,
-            searcher=resolve(searcher, n_trials),
-            seed=seed,
-            **{name: options[name] for name in STUDY_OPTIONS if name in options},
-        )
-    except BaseException:
-        runner.close(kill=True)
-        raise
+    study = Study(
+        space,
+        direction=direction,
+        searcher=resolve(searcher, n_trials),
+        seed=seed,
+        **{name: options[name] for name in STUDY_OPTIONS if name in options},
+    )
     return study._run(runner, chosen)

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import Any
@@ -69,16 +70,11 @@ class Workers:
         trial_timeout: float | None,
         trial_memory_limit: int | None,
     ) -> None:
-        payload = dump(objective)
         self.capacity = capacity
+        self._payload = dump(objective)
         self._timeout = trial_timeout
-        self._is_fresh_each = trial_memory_limit is not None
-        folder = tempfile.mkdtemp(prefix="hpo-workers-")
-        file = Path(folder) / "objective"
-        file.write_bytes(payload)
-        self._setup = Setup(str(file), trial_memory_limit)
+        self._memory = trial_memory_limit
         self._environment = _with_threads(threads)
-        self._guard = Guard(folder)
         self._idle: list[_Worker] = []
         self._busy: list[_Worker] = []
         self._leaving: list[_Worker] = []
@@ -92,8 +88,9 @@ class Workers:
                 break
             self._end(worker)
         else:
-            worker = _Worker(self._setup, self._environment)
-            self._guard.add(worker.pid)
+            guard, setup = self._place
+            worker = _Worker(setup, self._environment)
+            guard.add(worker.pid)
             worker.give(live)
         self._busy.append(worker)
 
@@ -132,7 +129,16 @@ class Workers:
                 time.sleep(0.005)
         for worker in workers:
             self._end(worker)
-        self._guard.close()
+        if "_place" in vars(self):
+            self._place[0].close()
+
+    @cached_property
+    def _place(self) -> tuple[Guard, Setup]:
+        """Made with the first worker: the objective in a folder of its own, and who clears up."""
+        folder = tempfile.mkdtemp(prefix="hpo-workers-")
+        file = Path(folder) / "objective"
+        file.write_bytes(self._payload)
+        return Guard(folder), Setup(str(file), self._memory)
 
     def _looked_at(self, worker: _Worker) -> Outcome | None:
         """What became of a busy worker's trial; None while it runs."""
@@ -144,7 +150,7 @@ class Workers:
             return None
         if isinstance(message, Outcome):
             self._busy.remove(worker)
-            if self._is_fresh_each:
+            if self._memory is not None:
                 worker.connection.close()
                 self._leaving.append(worker)
             else:
@@ -175,7 +181,7 @@ class Workers:
 
     def _end(self, worker: _Worker) -> int:
         code = worker.end()
-        self._guard.discard(worker.pid)
+        self._place[0].discard(worker.pid)
         return code
 
 
