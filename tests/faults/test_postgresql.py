@@ -80,6 +80,27 @@ def test_an_address_without_a_server_is_a_clear_error():
         hpo.Study(SPACE, storage="postgresql://postgres@127.0.0.1:1/none")
 
 
+def test_a_silent_hosts_trial_is_taken_over_when_its_lease_ends_and_not_before(server, monkeypatch):
+    monkeypatch.setattr("hpo.storage.store.LEASE_SECONDS", 6.0)
+    monkeypatch.setattr("hpo.storage.owner.Owner.is_dead", lambda self, token: False)  # as on another machine
+    first = hpo.Study(SPACE, storage=server.url, name="leased", searcher="random", seed=0)
+    asked = first.ask()
+    second = hpo.load_study(server.url, "leased")
+    for number in (1, 2, 3):
+        time.sleep(3.0)  # in the end longer than the lease, were it not renewed
+        other = second.ask()
+        assert (other.number, str(second.trials[0].state)) == (number, "running")
+        second.tell(other, 1.0)
+    del first
+    deadline = time.monotonic() + 60
+    while hpo.load_study(server.url, "leased").trials[0].state == "running" and time.monotonic() < deadline:
+        time.sleep(0.2)
+    again = second.ask()
+    assert (again.number, again.params, again.attempt) == (0, asked.params, 2)
+    assert second.tell(asked, 7.0).state == "running"  # the late result of the lost attempt
+    assert second.tell(again, 1.0).value == 1.0
+
+
 def test_eight_hosts_share_a_study_though_some_are_killed_and_the_server_restarts(server):
     each = times(500)
     hpo.Study(SPACE, storage=server.url, name="shared", searcher="random", seed=0, window=8)
