@@ -1,9 +1,15 @@
-"""A steady-state genetic algorithm with DEAP's selection and variation operators.
+"""A steady-state genetic algorithm with DEAP's selection and variation operators, and a climb.
 
-The population is the best `mu` of all finished trials, so the best are never lost and a suggestion
-never waits for a generation to end. Genomes are points of the unit cube, snapped after variation.
-Sources: simulated binary crossover, Deb and Agrawal (1995); polynomial mutation, Deb and Goyal
-(1996); steady state with elitism, Whitley (1989).
+A child comes from one of three moves, each the more often the more of its latest children were a new
+best: *crossover* of two parents, a *difference* of population members added to a parent, or a step of
+the *climb* from the best trial. The population is the best `mu` of all finished trials, where a whole
+climb counts as one individual, its best: its near-copies would crowd out all others. So the best are
+never lost, and a suggestion never waits for a generation to end. Genomes are points of the unit cube,
+snapped after variation.
+
+Sources: simulated binary crossover, Deb and Agrawal (1995); polynomial mutation, Deb and Goyal (1996);
+steady state with elitism, Whitley (1989); current-to-best difference, Storn and Price (1997); choice of
+moves by their success, Thierens (2005); climb, see `hpo.searchers.climb`.
 """
 
 from __future__ import annotations
@@ -16,15 +22,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpo.searchers.base import Searcher
+from hpo.searchers.climb import Climb, found_best, replay
 from hpo.searchers.untried import is_tried, untried
 from hpo.space import Space
 from hpo.trial import Array, History, Suggestion
 
+MOVES = ("crossover", "difference", "climb")
+LEAST_SHARE = 0.1  # of the children, for a move without success
+LATEST = 40  # children of a move by which it is judged
+RANDOM = 16  # trials before breeding begins, or fewer where the population is smaller
 ATTEMPTS = 20  # children that repeat a trial or break a constraint before a random point is taken
 TOURNAMENT = 3  # parents compete in threes
-ETA = (2.0, 20.0)  # distribution index of both operators, at the first and the last trial
+ETA = (2.0, 20.0)  # distribution index of both of DEAP's operators, at the first and the last trial
 _DEAP_DRAWS = threading.Lock()  # DEAP's operators draw from Python's one global generator
 
 
@@ -35,11 +47,11 @@ class GeneticSearcher(Searcher):
     Parameters
     ----------
     n_trials : int, optional
-        Planned budget; sizes the population and the cooling of the step sizes. Default 500.
+        Planned budget; sizes the population and the cooling of crossover and mutation. Default 500.
     population_size : int, optional
         How many of the best trials breed. Default from the budget: ``n_trials / 20``, in 8..50.
     crossover_probability : float
-        Probability that a child has two parents.
+        Probability that a child of the crossover has two parents; else it is a mutant of one.
 
     Raises
     ------
@@ -65,40 +77,100 @@ class GeneticSearcher(Searcher):
         budget = self.n_trials or 500
         mu = self.population_size or min(max(budget // 20, 8), 50)
         info = {"generation": history.k // mu, "individual": history.k % mu}
-        if history.k >= mu and history.complete.sum() >= 2:
-            parents = _best(history, mu)
-            progress = min(history.k / budget, 1.0)
-            eta = ETA[0] + (ETA[1] - ETA[0]) * progress
+        if history.k >= min(mu, RANDOM) and history.complete.sum() >= 2:
+            eta = ETA[0] + (ETA[1] - ETA[0]) * min(history.k / budget, 1.0)
             with _deap_draws_from(rng):
+                family = _Family(space, history, mu, eta, self.crossover_probability, rng)
                 for _ in range(ATTEMPTS):
-                    child = space.snap(self._child(space, parents, eta, rng)[None])
+                    move, child = family.child()
+                    child = space.snap(np.clip(child, 0.0, 1.0)[None])
                     if not is_tried(child[0], history) and space.feasible(child)[0]:
-                        return Suggestion(space.decode(child)[0], info)
+                        return Suggestion(space.decode(child)[0], {**info, "move": move})
         return Suggestion(space.decode(untried(space, history, rng))[0], info)
 
-    def _child(self, space: Space, parents: Array, eta: float, rng: np.random.Generator) -> Array:
-        from deap import tools  # loaded when it is first used
 
+class _Family:
+    """The population and the moves that make children of it."""
+
+    def __init__(
+        self,
+        space: Space,
+        history: History,
+        mu: int,
+        eta: float,
+        crossover_probability: float,
+        rng: np.random.Generator,
+    ) -> None:
+        self.space = space
+        self.rng = rng
+        self.crossover_probability = crossover_probability
+        y = np.where(history.failed, np.inf, history.y)
+        moves = np.array([info.get("move", "") for info in history.infos])
+        self.climb = replay(history.X, y, moves == "climb")
+        self.shares = _shares(moves, found_best(y), self.climb)
         # Rows are sorted, best first, so a genome's fitness is its rank: failures stay outside.
-        individuals = [_Individual(row.tolist(), -i) for i, row in enumerate(parents)]
-        first, second = tools.selTournament(individuals, 2, TOURNAMENT, fit_attr="rank")
-        a, b = np.array(first), np.array(second)
-        # Inactive genes are inherited from the other parent, or drawn.
-        a, b = np.where(np.isnan(a), b, a), np.where(np.isnan(b), a, b)
-        drawn = rng.random(len(a))
-        a, b = np.where(np.isnan(a), drawn, a), np.where(np.isnan(b), drawn, b)
-        numeric, choice = np.flatnonzero(~space.is_categorical), np.flatnonzero(space.is_categorical)
-        child, genes = a.copy(), a[numeric].tolist()
-        if rng.random() < self.crossover_probability:
-            genes, _ = tools.cxSimulatedBinaryBounded(genes, b[numeric].tolist(), eta, 0.0, 1.0)
-            child[choice] = np.where(rng.random(len(choice)) < 0.5, a[choice], b[choice])
-        rate = 1.0 / len(space)
-        (genes,) = tools.mutPolynomialBounded(genes, eta, 0.0, 1.0, rate)
-        child[numeric] = genes
-        mutated = choice[rng.random(len(choice)) < rate]
-        child[mutated] = rng.random(len(mutated))
-        clipped: Array = np.clip(child, 0.0, 1.0)
-        return clipped
+        order = np.argsort(y, kind="stable")[: int(history.complete.sum())]
+        self.population: Array = history.X[order[_without_trail(moves[order])][:mu]]
+        self.individuals = [_Individual(row.tolist(), -i) for i, row in enumerate(self.population)]
+        self.toolbox = _toolbox(eta, 1.0 / len(space))
+
+    def child(self) -> tuple[str, Array]:
+        """Name of a move, and what it makes, (d,)."""
+        move = MOVES[self.rng.choice(len(MOVES), p=self.shares)]
+        made: Array = getattr(self, f"_{move}")()
+        return move, made
+
+    def _crossover(self) -> Array:
+        first, second = self.toolbox.select(self.individuals, 2)
+        a, b = self._complete(np.array([first, second]))
+        genes = a.tolist()
+        if self.rng.random() < self.crossover_probability:
+            genes, _ = self.toolbox.mate(genes, b.tolist())
+        (genes,) = self.toolbox.mutate(genes)
+        return self._with_choices(np.array(genes), a, b)
+
+    def _difference(self) -> Array:
+        rng, n = self.rng, len(self.population)
+        first, second = self.toolbox.select(self.individuals, 2)
+        toward = self.population[0] if rng.random() < 0.5 else second
+        one, other = rng.permutation(n)[:2]
+        a, b, c, e = self._complete(np.array([first, toward, self.population[one], self.population[other]]))
+        factor = rng.uniform(0.3, 0.9)
+        moved = a + factor * (b - a) + factor * (c - e)
+        crossed = rng.random(len(a)) < rng.choice([0.2, 0.9])
+        crossed[rng.integers(len(a))] = True
+        child = np.where(crossed, moved, a)
+        # What would leave the cube goes part of the way to its edge.
+        part = rng.random(len(a))
+        child = np.where(child < 0, a * part, np.where(child > 1, 1 - (1 - a) * part, child))
+        return self._with_choices(child, a, b)
+
+    def _climb(self) -> Array:
+        (x,) = self._complete(self.climb.x[None])
+        child = x + self.climb.step(self.rng)
+        # Cells of a discrete parameter may be wider than a step: some go to a neighbour.
+        m = self.space.n_cells
+        to_neighbour = np.isfinite(m) & (self.rng.random(len(x)) < 1 / len(x))
+        direction = self.rng.choice([-1.0, 1.0], size=len(x))
+        child = np.where(to_neighbour, x + direction / np.where(np.isfinite(m), m, 1.0), child)
+        child = np.abs(child)
+        child = np.where(child > 1, 2 - child, child)
+        return self._with_choices(child, x, x)
+
+    def _complete(self, genomes: Array) -> Array:
+        """Inactive genes are inherited from the first of the others that has them, or drawn."""
+        filled = genomes.copy()
+        for other in (*genomes, self.rng.random(genomes.shape[1])):
+            filled = np.where(np.isnan(filled), other, filled)
+        return filled
+
+    def _with_choices(self, child: Array, a: Array, b: Array) -> Array:
+        """`child` with unordered choices of either parent, each mutated with probability 1/d."""
+        choice = np.flatnonzero(self.space.is_categorical)
+        child[choice] = np.where(self.rng.random(len(choice)) < 0.5, a[choice], b[choice])
+        mutated = choice[self.rng.random(len(choice)) < 1 / len(child)]
+        child[mutated] = self.rng.random(len(mutated))
+        return child
 
 
 class _Individual(list[float]):
@@ -109,12 +181,32 @@ class _Individual(list[float]):
         self.rank = rank
 
 
-def _best(history: History, mu: int) -> Array:
-    """Genomes of the `mu` best trials, best first, earlier first among equals, (mu, d)."""
-    y = np.where(history.failed, np.inf, history.y)
-    n = min(mu, int(history.complete.sum()))
-    best: Array = history.X[np.argsort(y, kind="stable")[:n]]
-    return best
+def _toolbox(eta: float, rate: float) -> Any:
+    from deap import base, tools  # loaded when it is first used
+
+    toolbox = base.Toolbox()
+    toolbox.register("select", tools.selTournament, tournsize=TOURNAMENT, fit_attr="rank")
+    toolbox.register("mate", tools.cxSimulatedBinaryBounded, eta=eta, low=0.0, up=1.0)
+    toolbox.register("mutate", tools.mutPolynomialBounded, eta=eta, low=0.0, up=1.0, indpb=rate)
+    return toolbox
+
+
+def _shares(moves: NDArray[np.str_], is_best: NDArray[np.bool_], climb: Climb) -> Array:
+    """Probability of each move, by the share of its latest children that were a new best."""
+    latest = [is_best[moves == move][-LATEST:] for move in MOVES]
+    success = np.array([(1 + found.sum()) / (4 + len(found)) for found in latest])
+    shares: Array = LEAST_SHARE + (1 - len(MOVES) * LEAST_SHARE) * success / success.sum()
+    if climb.is_converged:
+        shares[MOVES.index("climb")] = 0.0
+    normalised: Array = shares / shares.sum()
+    return normalised
+
+
+def _without_trail(moves: NDArray[np.str_]) -> NDArray[np.intp]:
+    """Positions, of trials sorted best first, of the best and of all that are no steps of a climb."""
+    is_step = moves == "climb"
+    is_step[:1] = False
+    return np.flatnonzero(~is_step)
 
 
 @contextmanager

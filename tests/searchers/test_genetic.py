@@ -38,6 +38,23 @@ def test_generations_can_be_read_from_the_trials():
     assert found == [divmod(k, 10) for k in range(35)]
 
 
+def test_the_moves_are_told_and_the_one_that_pays_is_made_most():
+    study = hpo.minimize(
+        lambda p: sum(v**2 for v in p.values()),
+        {f"x{i}": hpo.Float(-4, 5) for i in range(4)},
+        searcher="genetic",
+        n_trials=300,
+        seed=0,
+        progress=False,
+    )
+    moves = [t.info.get("move", "random") for t in study.trials]
+    assert set(moves) == {"random", "crossover", "difference", "climb"}
+    assert moves[:15] == ["random"] * 15
+    assert moves.count("climb") > max(moves.count("crossover"), moves.count("difference"))  # a smooth bowl
+    assert min(moves.count("crossover"), moves.count("difference")) > 15
+    assert study.best_value < 1e-4
+
+
 @pytest.mark.parametrize(("budget", "size"), [(20, 8), (400, 20), (5000, 50)])
 def test_the_population_is_sized_by_the_budget(budget, size):
     study = hpo.Study(SPACE, searcher=hpo.GeneticSearcher(n_trials=budget), seed=0)

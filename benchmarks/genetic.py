@@ -1,0 +1,184 @@
+"""``python -m benchmarks genetic``: the genetic searcher at its own game, 200 to 2,000 cheap trials.
+
+Every problem of both suites, each searcher with the same seeds: a noisy problem shows all of them the
+same noise. Optuna's samplers run in studies of Optuna's own, told of one trial after another, which is
+both what their authors ship and several times quicker than rebuilding a study for every suggestion.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import joblib
+import numpy as np
+
+import hpo
+from benchmarks.suites.collection import functions
+from benchmarks.suites.problem import Problem
+from benchmarks.suites.regret import Array, Regrets, random_regret
+from benchmarks.suites.tables import tables
+from hpo.compare.curves import incumbents
+from hpo.compare.statistics import mean_interval
+
+MARKS = (100, 200, 500, 1000, 2000)
+OURS = "genetic"
+PEERS = {"optuna-nsgaii": "NSGAIISampler", "optuna-cmaes": "CmaEsSampler"}
+LABELS = (OURS, *PEERS, "random")
+
+Evaluations = list[dict[str, Any]]
+
+
+@click.command()
+@click.option("--trials", type=click.IntRange(10), default=1000, show_default=True)
+@click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="Paired runs.")
+@click.option("--problems", default="", help="Parts of names, comma-separated; all by default.")
+@click.option("--searchers", default=",".join(LABELS), show_default=True, help="Comma-separated.")
+@click.option("--out", default="results/genetic", show_default=True, help="Finished runs are not repeated.")
+@click.option("--jobs", type=int, default=None, help="Problems at a time; one a core by default.")
+def command(trials: int, seeds: int, problems: str, searchers: str, out: str, jobs: int | None) -> None:
+    """The genetic searcher beside Optuna's NSGA-II and CMA-ES on both suites; writes genetic.md."""
+    labels = searchers.split(",")
+    for label in labels:
+        if label not in LABELS:
+            raise click.BadParameter(f"{label!r}: must be one of {', '.join(LABELS)}")
+    chosen = {
+        name: problem
+        for name, problem in {**functions(), **tables()}.items()
+        if any(part in name for part in problems.split(","))
+    }
+    folder = Path(out)
+    cells = [(label, name) for name in chosen for label in labels]
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        parallel = joblib.Parallel(n_jobs=joblib.cpu_count() if jobs is None else jobs)
+        curves = parallel(
+            joblib.delayed(_kept)(folder / label / f"{name}.json", label, chosen[name], trials, seeds)
+            for label, name in cells
+        )
+    scale = _kept_scale(folder / "scale.json", chosen, trials, jobs)
+    R = np.array(curves).reshape(len(chosen), len(labels), seeds, trials).swapaxes(0, 1)
+    text = as_markdown(Regrets(labels, list(chosen), R, scale))
+    (folder / "genetic.md").write_text(text, encoding="utf-8")
+    click.echo(text)
+
+
+def _kept(file: Path, label: str, problem: Problem, trials: int, seeds: int) -> Array:
+    """Regret after each trial, (seeds, trials); read from `file` where it is there."""
+    if file.exists():
+        kept = np.array(json.loads(file.read_text()))
+        if kept.shape == (seeds, trials):
+            return kept
+    curves = np.array([regret(label, problem, trials, seed) for seed in range(seeds)])
+    # A run has the worst regret of its problem until it has its first value.
+    curves = np.where(np.isnan(curves), np.nanmax(curves), curves)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(curves.tolist()))
+    partial.replace(file)
+    return curves
+
+
+def _kept_scale(file: Path, problems: Mapping[str, Problem], trials: int, jobs: int | None) -> Array:
+    """Random search's mean regret over many runs of its own, (problems, trials)."""
+    kept: dict[str, list[float]] = json.loads(file.read_text()) if file.exists() else {}
+    missing = {name: p for name, p in problems.items() if len(kept.get(name, ())) != trials}
+    if missing:
+        kept |= dict(zip(missing, random_regret(missing, trials, jobs).tolist()))
+        file.write_text(json.dumps(kept))
+    return np.array([kept[name] for name in problems])
+
+
+def regret(label: str, problem: Problem, trials: int, seed: int) -> Array:
+    """Noise-free value of the best observed configuration minus the optimum, after each trial."""
+    evaluations: Evaluations = []
+
+    def objective(params: dict[str, Any]) -> float | None:
+        try:
+            value = problem.observe(params, seed)
+        except FloatingPointError:
+            value = None
+        evaluations.append({"value": value, "noise_free": problem.truth(params)})
+        return value
+
+    if label in PEERS:
+        _run_optuna(PEERS[label], problem.space, objective, trials, seed)
+    else:
+        hpo.minimize(objective, problem.space, searcher=label, n_trials=trials, seed=seed, progress=False)
+    return np.maximum(incumbents(evaluations, "minimize") - problem.optimum, 0.0)
+
+
+def _run_optuna(
+    sampler: str, space: hpo.Space, objective: Callable[[dict[str, Any]], Any], trials: int, seed: int
+) -> None:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a sampler that cannot model every parameter together
+        study = optuna.create_study(sampler=getattr(optuna.samplers, sampler)(seed=seed))
+        for _ in range(trials):
+            trial = study.ask()
+            value = objective(dict(_suggested(space, trial)))
+            study.tell(trial, value, state=optuna.trial.TrialState.FAIL if value is None else None)
+
+
+def _suggested(space: hpo.Space, trial: Any) -> Iterator[tuple[str, Any]]:
+    """The configuration of one of Optuna's trials, defined by running; parents before children."""
+    drawn: dict[str, Any] = {}
+    for name, p in sorted(space.parameters.items(), key=lambda item: item[1].when is not None):
+        if any(drawn.get(parent) not in values for parent, values in (p.when or {}).items()):
+            continue
+        if isinstance(p, hpo.Float):
+            drawn[name] = trial.suggest_float(name, p.low, p.high, log=p.log, step=p.step)
+        elif isinstance(p, hpo.Int):
+            drawn[name] = trial.suggest_int(name, p.low, p.high, log=p.log, step=p.step)
+        elif isinstance(p, hpo.Ordinal):
+            drawn[name] = p.choices[trial.suggest_int(name, 0, len(p.choices) - 1)]
+        else:
+            drawn[name] = p.choices[trial.suggest_categorical(name, list(range(len(p.choices))))]
+        yield name, drawn[name]
+
+
+def as_markdown(result: Regrets) -> str:
+    """Mean rank, regret, and how far the genetic searcher is ahead of each of the others."""
+    marks = [m for m in MARKS if m <= result.R.shape[-1]]
+    names = result.searchers
+    parts = [
+        f"{len(result.problems)} problems, {result.R.shape[2]} paired seeds; "
+        "95% bootstrap intervals over problems.",
+        _table(f"Mean rank among {len(names)}", names, [result.mean_rank(m) for m in marks], marks),
+        _table(
+            "Regret, random search at the same number of trials = 1",
+            names,
+            [result.geometric_mean(m) for m in marks],
+            marks,
+        ),
+    ]
+    if OURS in names:
+        ahead = [_ahead(result, m) for m in marks]
+        parts.append(_table(f"Ranks that {OURS} is ahead", names, ahead, marks))
+    return "\n\n".join(parts) + "\n"
+
+
+def _ahead(result: Regrets, mark: int) -> tuple[Array, Array, Array]:
+    """Each searcher's mean rank minus the genetic searcher's, with its interval over problems."""
+    ranks = result.ranks(mark)
+    return mean_interval((ranks - ranks[result.searchers.index(OURS)]).T)
+
+
+def _table(
+    title: str,
+    names: Sequence[str],
+    columns: Sequence[tuple[Array, Array, Array]],
+    marks: Sequence[int],
+) -> str:
+    rows = [
+        [name, *(f"{mean[i]:.2f} [{low[i]:.2f}, {high[i]:.2f}]" for mean, low, high in columns)]
+        for i, name in enumerate(names)
+    ]
+    lines = [["", *(f"{m} trials" for m in marks)], ["---"] * (len(marks) + 1), *rows]
+    return "\n".join([f"**{title}**", "", *("| " + " | ".join(line) + " |" for line in lines)])

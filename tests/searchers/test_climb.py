@@ -1,0 +1,58 @@
+"""The climb replays to the same state whatever was run when, and learns step size and direction."""
+
+import numpy as np
+import pytest
+
+from hpo.searchers.climb import SIGMA, found_best, replay
+
+
+def climbed(f, d, n, seed=0):
+    """A climb alone, from one random point."""
+    rng = np.random.default_rng(seed)
+    X = [rng.random(d)]
+    y = [f(X[0])]
+    for k in range(1, n):
+        climb = replay(np.array(X), np.array(y), np.arange(k) > 0)
+        X.append(climb.x + climb.step(rng))
+        y.append(f(X[-1]))
+    return np.array(X), np.array(y)
+
+
+def test_it_converges_linearly_on_a_smooth_function():
+    _, y = climbed(lambda x: float(np.sum((x - 0.4) ** 2)), d=5, n=400)
+    assert y.min() < 1e-9
+
+
+def test_a_narrow_valley_that_is_no_axis_is_followed():
+    def valley(x):
+        return float((x[0] + x[1] - 1) ** 2 * 1e4 + (x[0] - x[1] - 0.2) ** 2)
+
+    X, y = climbed(valley, d=2, n=300)
+    assert y.min() < 1e-4
+    C = replay(X[:150], y[:150], np.arange(150) > 0).C
+    along, across = np.array([1, -1]), np.array([1, 1])
+    assert along @ C @ along > 10 * across @ C @ across
+
+
+def test_the_step_grows_with_success_and_shrinks_with_failure():
+    X = np.full((9, 2), 0.5) + np.arange(9)[:, None] / 100
+    is_step = np.arange(9) > 0
+    assert replay(X, -np.arange(9.0), is_step).sigma > SIGMA
+    assert replay(X, np.arange(9.0), is_step).sigma < SIGMA
+    assert replay(X, np.arange(9.0), is_step).x == pytest.approx(X[0])
+
+
+def test_a_better_point_from_elsewhere_starts_it_anew_with_a_step_of_the_distance():
+    X = np.array([[0.1, 0.1], [0.12, 0.1], [0.11, 0.1], [0.14, 0.14]])
+    climb = replay(X, np.array([3.0, 2.0, 2.5, 1.0]), np.array([False, True, True, False]))
+    assert climb.x.tolist() == [0.14, 0.14]
+    assert 0.005 < climb.sigma < 0.03
+    np.testing.assert_array_equal(climb.C, np.eye(2))
+
+
+def test_failed_trials_and_inactive_parameters_are_borne():
+    X = np.array([[0.1, np.nan], [0.2, 0.5], [0.3, np.nan]])
+    climb = replay(X, np.array([np.inf, 2.0, 1.0]), np.array([False, True, True]))
+    assert climb.x[0] == 0.3
+    assert np.isfinite(climb.C).all()
+    assert found_best(np.array([np.inf, 2.0, 2.0, 1.0])).tolist() == [False, True, False, True]
