@@ -210,11 +210,11 @@ class _Worker:
         self._send(setup)
 
     def give(self, live: LiveTrial) -> bool:
-        """Send a trial; whether the worker is there to take it."""
+        """Send a trial; whether it is on its way, for then the worker may die of it at once."""
         self.number = live.number
         if self.is_ready:
             self.begin = time.monotonic()
-        return self._send(live) and self.is_alive()
+        return self.is_alive() and self._send(live)
 
     def received(self) -> Any:
         """What it said; None if nothing, `_GONE` if it is gone or talks nonsense."""
