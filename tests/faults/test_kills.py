@@ -162,9 +162,9 @@ def test_workers_killed_from_outside_at_any_moment_cost_their_own_trials_only():
     assert gone_within(5, killed)
     assert not children(os.getpid())
     complete = [t for t in study.trials if t.state == "complete"]
-    assert [t.number for t in complete] == list(range(len(complete)))
-    assert len(study.trials) - len(complete) <= 2  # to be tried again when the study was stopped
-    assert all(t.state == "queued" for t in study.trials[len(complete) :])
+    left = [t for t in study.trials if t.state != "complete"]
+    assert len(left) <= 2  # to be tried again when the study was stopped
+    assert all(t.state == "queued" for t in left)
     assert sum(t.attempt - 1 for t in complete) <= n_kills
     expected = hpo.Study(SPACE, searcher="random", seed=0, window=2)
     expected.optimize(lambda p: p["x"], len(study.trials), progress=False)
