@@ -25,7 +25,9 @@ from hpo.trial import Array
 
 SIGMA = 0.2  # first step size, and that after a jump from far away
 JUMP = 0.5  # after a jump, step size by the distance jumped
+SMALLEST, LARGEST = 1e-12, 0.5  # bounds of the step size
 CONVERGED = 1e-8  # step size below which nothing is left to find
+FARTHEST = 5.0  # σ that a step counts for at most: one to the neighbour of a discrete value may be far more
 UP, DOWN = 0.8, -0.2  # log σ after a success and a failure, times 1/√(d + 1): steady at one in five
 
 
@@ -74,10 +76,10 @@ def replay(X: Array, y: Array, is_step: NDArray[np.bool_]) -> Climb:
     success = is_best[rows]
     changes = np.where(success, UP, DOWN) / math.sqrt(d + 1)
     log_sigma = math.log(_first_step(X, y, start)) + np.concatenate([[0.0], np.cumsum(changes)])
+    sigma = np.exp(np.clip(log_sigma, math.log(SMALLEST), math.log(LARGEST)))
     points = np.nan_to_num(X[[start, *rows[success]]])
-    steps = np.diff(points, axis=0) / np.exp(log_sigma[:-1][success])[:, None]
-    sigma = math.exp(min(max(log_sigma[-1], -40.0), math.log(SIGMA) + 1.0))
-    return Climb(X[int(np.argmin(y))], sigma, _covariance(steps))
+    steps = np.clip(np.diff(points, axis=0) / sigma[:-1][success][:, None], -FARTHEST, FARTHEST)
+    return Climb(X[int(np.argmin(y))], float(sigma[-1]), _covariance(steps))
 
 
 def found_best(y: Array) -> NDArray[np.bool_]:
@@ -103,4 +105,5 @@ def _covariance(steps: Array) -> Array:
     P = lfilter([math.sqrt(c_path * (2 - c_path))], [1.0, c_path - 1.0], steps, axis=0)
     weights = c * (1 - c) ** np.arange(n - 1, -1, -1)
     C: Array = (1 - c) ** n * np.eye(d) + (P * weights[:, None]).T @ P
+    C += 1e-10 * np.trace(C) / d * np.eye(d)  # positive definite in spite of rounding
     return C

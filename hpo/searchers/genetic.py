@@ -31,6 +31,7 @@ from hpo.space import Space
 from hpo.trial import Array, History, Suggestion
 
 MOVES = ("crossover", "difference", "climb")
+NUMBER = {move: i for i, move in enumerate(MOVES)}
 LEAST_SHARE = 0.1  # of the children, for a move without success
 LATEST = 40  # children of a move by which it is judged
 RANDOM = 16  # trials before breeding begins, or fewer where the population is smaller
@@ -105,8 +106,9 @@ class _Family:
         self.rng = rng
         self.crossover_probability = crossover_probability
         y = np.where(history.failed, np.inf, history.y)
-        moves = np.array([info.get("move", "") for info in history.infos])
-        self.climb = replay(history.X, y, moves == "climb")
+        # A slice, since one look at a time at a long history is slow.
+        moves = np.array([NUMBER.get(info.get("move"), -1) for info in history.infos[:]])
+        self.climb = replay(history.X, y, moves == NUMBER["climb"])
         self.shares = _shares(moves, found_best(y), self.climb)
         # Rows are sorted, best first, so a genome's fitness is its rank: failures stay outside.
         order = np.argsort(y, kind="stable")[: int(history.complete.sum())]
@@ -191,20 +193,20 @@ def _toolbox(eta: float, rate: float) -> Any:
     return toolbox
 
 
-def _shares(moves: NDArray[np.str_], is_best: NDArray[np.bool_], climb: Climb) -> Array:
+def _shares(moves: NDArray[np.int64], is_best: NDArray[np.bool_], climb: Climb) -> Array:
     """Probability of each move, by the share of its latest children that were a new best."""
-    latest = [is_best[moves == move][-LATEST:] for move in MOVES]
+    latest = [is_best[moves == i][-LATEST:] for i in range(len(MOVES))]
     success = np.array([(1 + found.sum()) / (4 + len(found)) for found in latest])
     shares: Array = LEAST_SHARE + (1 - len(MOVES) * LEAST_SHARE) * success / success.sum()
     if climb.is_converged:
-        shares[MOVES.index("climb")] = 0.0
+        shares[NUMBER["climb"]] = 0.0
     normalised: Array = shares / shares.sum()
     return normalised
 
 
-def _without_trail(moves: NDArray[np.str_]) -> NDArray[np.intp]:
+def _without_trail(moves: NDArray[np.int64]) -> NDArray[np.intp]:
     """Positions, of trials sorted best first, of the best and of all that are no steps of a climb."""
-    is_step = moves == "climb"
+    is_step = moves == NUMBER["climb"]
     is_step[:1] = False
     return np.flatnonzero(~is_step)
 
