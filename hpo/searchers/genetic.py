@@ -107,7 +107,7 @@ class _Family:
         self.crossover_probability = crossover_probability
         y = np.where(history.failed, np.inf, history.y)
         # A slice, since one look at a time at a long history is slow.
-        moves = np.array([NUMBER.get(info.get("move"), -1) for info in history.infos[:]])
+        moves = np.array([NUMBER.get(info.get("move", ""), -1) for info in history.infos[:]])
         self.climb = replay(history.X, y, moves == NUMBER["climb"])
         self.shares = _shares(moves, found_best(y), self.climb)
         # Rows are sorted, best first, so a genome's fitness is its rank: failures stay outside.
