@@ -18,6 +18,7 @@ from tests.faults.test_kills import SQLITES
 
 pytestmark = faults
 ROOT = Path(__file__).parents[2]
+N_TRIALS = 120  # of about 80 kB
 SPACE = {"x": hpo.Float(0, 1), "k": hpo.Categorical(["a", "b"])}
 
 
@@ -36,7 +37,7 @@ def fill(storage, budget):
     try:
         exists = Path(storage.removeprefix("sqlite+pysqlite3:///")).exists()
         study = hpo.load_study(storage) if exists else new_study(storage)
-        study.optimize(loss, 400 - len(study.trials), progress=False)
+        study.optimize(loss, N_TRIALS - len(study.trials), progress=False)
     except StorageError as error:
         print(error)
         sys.exit(7)
@@ -48,8 +49,8 @@ def new_study(file=None):
 
 @pytest.mark.parametrize("sqlite", SQLITES)
 def test_a_full_disk_is_a_clear_error_and_the_study_goes_on_when_there_is_room(tmp_path, sqlite):
-    expected = table(new_study().optimize(loss, 400, progress=False))
-    budgets = np.linspace(2_000, 180_000, times(100)).astype(int)
+    expected = table(new_study().optimize(loss, N_TRIALS, progress=False))
+    budgets = np.linspace(2_000, 80_000, times(100)).astype(int)
     n_refused = 0
     for i, budget in enumerate(budgets.tolist()):
         file = tmp_path / f"{i}.db"
@@ -73,7 +74,7 @@ def test_a_full_disk_is_a_clear_error_and_the_study_goes_on_when_there_is_room(t
         study = hpo.load_study(f"{sqlite}{file}")
         finished = [row for row in table(study) if row[2] == "complete"]
         assert finished == expected[: len(finished)]
-        left = 400 - len(finished)
+        left = N_TRIALS - len(finished)
         assert table(study.optimize(loss, left, progress=False)) == expected
         assert not list(tmp_path.glob(f".{file.name}.*"))
     assert n_refused > len(budgets) // 3
