@@ -25,8 +25,8 @@ from hpo.trial import Array
 
 SIGMA = 0.2  # first step size, and that after a jump from far away
 JUMP = 0.5  # after a jump, step size by the distance jumped
-SMALLEST, LARGEST = 1e-12, 0.5  # bounds of the step size
-CONVERGED = 1e-8  # step size below which nothing is left to find
+SMALLEST, LARGEST = 1e-13, 0.5  # bounds of the step size
+CONVERGED = 1e-11  # step size below which nothing is left to find
 FARTHEST = 5.0  # σ that a step counts for at most: one to the neighbour of a discrete value may be far more
 UP, DOWN = 0.8, -0.2  # log σ after a success and a failure, times 1/√(d + 1): steady at one in five
 
@@ -93,7 +93,7 @@ def _first_step(X: Array, y: Array, start: int) -> float:
     if start == 0 or not np.isfinite(y[:start]).any():
         return SIGMA
     jump = np.nan_to_num(X[start] - X[int(np.argmin(y[:start]))])
-    return float(np.clip(JUMP * np.sqrt(np.mean(jump**2)), CONVERGED, SIGMA))
+    return float(np.clip(JUMP * np.sqrt(np.mean(jump**2)), 1e3 * CONVERGED, SIGMA))
 
 
 def _covariance(steps: Array) -> Array:

@@ -194,9 +194,9 @@ def _toolbox(eta: float, rate: float) -> Any:
 
 
 def _shares(moves: NDArray[np.int64], is_best: NDArray[np.bool_], climb: Climb) -> Array:
-    """Probability of each move, by the share of its latest children that were a new best."""
+    """Probability of each move, by the squared share of its latest children that were a new best."""
     latest = [is_best[moves == i][-LATEST:] for i in range(len(MOVES))]
-    success = np.array([(1 + found.sum()) / (4 + len(found)) for found in latest])
+    success = np.array([(1 + found.sum()) / (4 + len(found)) for found in latest]) ** 2
     shares: Array = LEAST_SHARE + (1 - len(MOVES) * LEAST_SHARE) * success / success.sum()
     if climb.is_converged:
         shares[NUMBER["climb"]] = 0.0

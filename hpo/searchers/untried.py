@@ -12,7 +12,7 @@ MAX_LISTED = 1_000_000  # configurations; larger finite spaces are drawn from, n
 MAX_COUNTED = 10_000  # configurations; whether more than these are all tried is not asked
 REDRAWS = 32  # repeats drawn before the untried configurations are listed
 DRAWS = 4096  # draws that stand for a space too large to list
-EQUAL = 1e-9  # unit-cube distance below which two coordinates are one value
+EQUAL = 1e-12  # unit-cube distance below which two coordinates are one value
 
 
 def untried(space: Space, history: History, rng: np.random.Generator) -> Array:
