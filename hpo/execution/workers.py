@@ -230,6 +230,8 @@ class _Worker:
         """Whether the process runs; it is not reaped here, so that its number stays its own."""
         if self._process.returncode is not None:
             return False
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            return self._process.poll() is None
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
     def end(self) -> int:
