@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import ClassVar
@@ -39,16 +38,16 @@ class MoreNoise(hpo.GPSearcher):
     prior: ClassVar[Prior] = Prior(noise_mean=-5.0)
 
 
-class DimensionScaled(hpo.GPSearcher):
-    """Length scales that grow with √d (Hvarfner et al., arXiv 2402.02229): -0.3 + log(d) / 2."""
+class SameLengths(hpo.GPSearcher):
+    """The same prior of length scales in any dimension."""
 
-    prior: ClassVar[Prior]
+    prior: ClassVar[Prior] = Prior(length_growth=0.0)
 
-    def suggest(self, space: hpo.Space, history: hpo.History, rng: np.random.Generator) -> hpo.Suggestion:
-        """Configuration to try next."""
-        scaled = dataclasses.replace(Prior(), length_mean=-0.3 + 0.5 * float(np.log(len(space))))
-        kind = type("Scaled", (hpo.GPSearcher,), {"prior": scaled})
-        return kind(self.n_initial, self.warp).suggest(space, history, rng)
+
+class QuietOnly(hpo.GPSearcher):
+    """Every fit begins at little noise, none at much."""
+
+    prior: ClassVar[Prior] = Prior(noise_if_noisy=Prior().noise_mean)
 
 
 VARIANTS = {
@@ -59,7 +58,8 @@ VARIANTS = {
     "10 initial points": hpo.GPSearcher(n_initial=10),
     "wide prior of length scales": WideLengths(),
     "longer length scales": LongLengths(),
-    "length scales by dimension": DimensionScaled(),
+    "the same length scales in any dimension": SameLengths(),
+    "no fit that begins at much noise": QuietOnly(),
     "more noise expected": MoreNoise(),
 }
 

@@ -27,9 +27,14 @@ LOG_2PI = float(np.log(2 * np.pi))
 
 @dataclass(frozen=True)
 class Prior:
-    """Normal priors on the logarithms of the hyperparameters, and the box they are fitted in."""
+    """Normal priors on the logarithms of the hyperparameters, and the box they are fitted in.
+
+    `length_mean` is that of a process with four length scales. With more it grows, as distances in the
+    cube do (√q: Hvarfner et al., arXiv 2402.02229): far corners would else look unlike all that is known.
+    """
 
     length_mean: float = 0.3
+    length_growth: float = 0.5
     length_sd: float = 1.2
     signal_mean: float = 0.0
     signal_sd: float = 1.0
@@ -39,7 +44,8 @@ class Prior:
 
     def moments(self, q: int) -> tuple[Array, Array]:
         """Means and standard deviations of theta, (q + 2,) each."""
-        mean = np.array([self.length_mean] * q + [self.signal_mean, self.noise_mean])
+        length = self.length_mean + self.length_growth * float(np.log(max(q, 1) / 4.0))
+        mean = np.array([length] * q + [self.signal_mean, self.noise_mean])
         sd = np.array([self.length_sd] * q + [self.signal_sd, self.noise_sd])
         return mean, sd
 

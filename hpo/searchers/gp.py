@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from hpo.gp.kernels import Array, Features, squared_distance
-from hpo.gp.maximize import Domain, maximize
+from hpo.gp.maximize import SMOOTH_CELLS, Domain, maximize
 from hpo.gp.regression import Prior
 from hpo.searchers.base import Searcher, SearchSpaceExhausted
 from hpo.searchers.surrogate import WARPS, Surrogate, short
@@ -19,6 +19,7 @@ from hpo.searchers.untried import untried
 from hpo.space import Space
 from hpo.trial import History, Suggestion
 
+INITIAL_WIDTH = 0.6  # share of a fine range, around its middle, that the first points come from
 MAX_LISTED = 4096  # a space with at most this many configurations is scored whole
 
 
@@ -153,14 +154,21 @@ def _candidates(space: Space, history: History, rng: np.random.Generator, n: int
 def _spread_out(
     space: Space, history: History, seen: _Seen, features: Features, rng: np.random.Generator
 ) -> Array:
-    """The centre first, then new random points, each the farthest of a few from all earlier ones."""
+    """The centre first, then random points near it, each the farthest of a few from all earlier ones.
+
+    The ends of a fine range are where its author stopped caring, and in many dimensions most of the
+    cube is near some end. Of a few choices each was written down: those are drawn from all alike.
+    """
     if history.k == 0 or not (len(history) or len(history.pending)):
         centre = np.where(space.is_categorical, rng.random(len(space.names)), 0.5)
         point = space.snap(centre[None])
         if seen.allowed(point)[0]:
             return np.asarray(point[0])
     U = space.sample(16, rng) if seen.listed is None else seen.listed[rng.integers(len(seen.listed), size=16)]
-    U = U[seen.is_new(U)]
+    squeezed = 0.5 + INITIAL_WIDTH * (U - 0.5)
+    is_fine = ~space.is_categorical & (space.n_cells > SMOOTH_CELLS)
+    U = space.snap(np.where(is_fine, squeezed, U))
+    U = U[seen.allowed(U)]
     if len(U) == 0:
         return np.asarray(untried(space, history, rng)[0])
     earlier = np.concatenate([history.X, history.pending])[-200:]
