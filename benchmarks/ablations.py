@@ -44,6 +44,12 @@ class SameLengths(hpo.GPSearcher):
     prior: ClassVar[Prior] = Prior(length_growth=0.0)
 
 
+class WholeRange(hpo.GPSearcher):
+    """First points from whole ranges, not their middles."""
+
+    initial_width: ClassVar[float] = 1.0
+
+
 class QuietOnly(hpo.GPSearcher):
     """Every fit begins at little noise, none at much."""
 
@@ -58,6 +64,7 @@ VARIANTS = {
     "10 initial points": hpo.GPSearcher(n_initial=10),
     "wide prior of length scales": WideLengths(),
     "longer length scales": LongLengths(),
+    "first points from whole ranges": WholeRange(),
     "the same length scales in any dimension": SameLengths(),
     "no fit that begins at much noise": QuietOnly(),
     "more noise expected": MoreNoise(),
@@ -66,19 +73,20 @@ VARIANTS = {
 
 @click.command()
 @click.option("--seeds", type=click.IntRange(1), default=10, show_default=True)
+@click.option("--trials", type=click.IntRange(20), default=100, show_default=True)
 @click.option("--out", default="results/ablations", show_default=True, help="Finished runs are not repeated.")
 @click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default.")
-def command(seeds: int, out: str, jobs: int | None) -> None:
+def command(seeds: int, trials: int, out: str, jobs: int | None) -> None:
     """Every variant of the GP searcher on the tables and the functions; writes ablations.md."""
     folder, parts = Path(out), []
     for name, problems in {"tables": tables(), "functions": functions()}.items():
         comparison = hpo.compare(
-            {key: task(problem) for key, problem in problems.items()}, VARIANTS, n_trials=MARKS[-1],
+            {key: task(problem) for key, problem in problems.items()}, VARIANTS, n_trials=trials,
             repeats=seeds, n_initial=0, out=folder / name, n_jobs=jobs, baseline=DEFAULT,
         )  # fmt: skip
         file = folder / f"random-{name}.json"
         if not file.exists():
-            file.write_text(json.dumps(random_regret(problems, MARKS[-1], jobs).tolist()))
+            file.write_text(json.dumps(random_regret(problems, trials, jobs).tolist()))
         result = regrets(comparison, problems, np.array(json.loads(file.read_text())))
         parts.append(f"## {len(problems)} {name}, {seeds} paired seeds\n\n{as_markdown(result)}")
     (folder / "ablations.md").write_text("\n".join(parts), encoding="utf-8")
@@ -87,11 +95,13 @@ def command(seeds: int, out: str, jobs: int | None) -> None:
 
 def as_markdown(result: Regrets) -> str:
     """Geometric mean of the regret by variant and mark, and the ratio to the default with its interval."""
-    header = ["", *(f"{m} trials" for m in MARKS), *(f"ratio at {m}" for m in (30, 100))]
+    marks = [m for m in MARKS if m <= result.R.shape[-1]]
+    compared = (marks[0], marks[-1])
+    header = ["", *(f"{m} trials" for m in marks), *(f"ratio at {m}" for m in compared)]
     rows = [header, ["---"] * len(header)]
     for i, name in enumerate(result.searchers):
-        means = [f"{result.geometric_mean(m)[0][i]:.3f}" for m in MARKS]
-        ratios = ["–" if name == DEFAULT else _shown(result.ratio(m, name, DEFAULT)) for m in (30, 100)]
+        means = [f"{result.geometric_mean(m)[0][i]:.3f}" for m in marks]
+        ratios = ["–" if name == DEFAULT else _shown(result.ratio(m, name, DEFAULT)) for m in compared]
         rows.append([name, *means, *ratios])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 

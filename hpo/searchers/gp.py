@@ -19,7 +19,6 @@ from hpo.searchers.untried import untried
 from hpo.space import Space
 from hpo.trial import History, Suggestion
 
-INITIAL_WIDTH = 0.6  # share of a fine range, around its middle, that the first points come from
 MAX_LISTED = 4096  # a space with at most this many configurations is scored whole
 
 
@@ -47,7 +46,9 @@ class GPSearcher(Searcher):
     n_initial: int = 6
     warp: str = "half-rank"
     name: ClassVar[str] = "gp"
-    prior: ClassVar[Prior] = Prior()  # no option: what a user knows of length scales the data know better
+    # No options: what a user knows of length scales the data know better.
+    prior: ClassVar[Prior] = Prior()
+    initial_width: ClassVar[float] = 0.6  # share of a fine range, around its middle, of the first points
 
     def __post_init__(self) -> None:
         if isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 2:
@@ -65,7 +66,7 @@ class GPSearcher(Searcher):
         features = Features(space.n_cells, space.is_categorical, space.is_conditional)
         complete = history.complete
         if int(complete.sum()) < self.n_initial:
-            u = _spread_out(space, history, seen, features, rng)
+            u = _spread_out(space, history, seen, features, self.initial_width, rng)
             return Suggestion(space.decode(u[None])[0], {"reason": "initial"})
         model = Surrogate.fitted(features, history, self.warp, self.prior)
         found = _maximum(space, history, seen, features, model, rng)
@@ -152,7 +153,12 @@ def _candidates(space: Space, history: History, rng: np.random.Generator, n: int
 
 
 def _spread_out(
-    space: Space, history: History, seen: _Seen, features: Features, rng: np.random.Generator
+    space: Space,
+    history: History,
+    seen: _Seen,
+    features: Features,
+    width: float,
+    rng: np.random.Generator,
 ) -> Array:
     """The centre first, then random points near it, each the farthest of a few from all earlier ones.
 
@@ -165,7 +171,7 @@ def _spread_out(
         if seen.allowed(point)[0]:
             return np.asarray(point[0])
     U = space.sample(16, rng) if seen.listed is None else seen.listed[rng.integers(len(seen.listed), size=16)]
-    squeezed = 0.5 + INITIAL_WIDTH * (U - 0.5)
+    squeezed = 0.5 + width * (U - 0.5)
     is_fine = ~space.is_categorical & (space.n_cells > SMOOTH_CELLS)
     U = space.snap(np.where(is_fine, squeezed, U))
     U = U[seen.allowed(U)]
