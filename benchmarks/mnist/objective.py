@@ -65,12 +65,12 @@ def cnn_space(max_epochs: int = 12) -> hpo.Space:
     most = min(12, max_epochs)
     return hpo.Space(
         {
-            "n_filters": hpo.Int(4, 16, log=True),
+            "n_filters": hpo.Int(8, 16, log=True),
             "kernel_size": hpo.Ordinal([3, 5]),
-            "hidden_size": hpo.Int(32, 128, log=True),
-            "learning_rate": hpo.Float(3e-4, 1e-2, log=True),
-            "epochs": hpo.Int(min(4, most), most),
-            "dropout": hpo.Float(0.0, 0.5),
+            "hidden_size": hpo.Int(64, 192, log=True),
+            "learning_rate": hpo.Float(1e-3, 8e-3, log=True),
+            "epochs": hpo.Int(min(6, most), most),
+            "dropout": hpo.Float(0.0, 0.4),
             "max_shift": hpo.Int(0, 2),
         }
     )
@@ -124,13 +124,13 @@ class Problem:
         FloatingPointError
             If training diverges: the trial fails.
         """
-        X, y, (train, validation, _, _) = _data(self)
+        X, y, (train, validation, _, _) = prepared(self)
         model = MAKERS[self.model](params, _seed_of(params, seed)).fit(X[train], y[train])
         return 100 * (1 - float(model.score(X[validation], y[validation])))
 
     def test(self, params: dict[str, Any], seed: int = 0) -> dict[str, float]:
         """Refit on the whole training part; accuracy on the untouched test part in %."""
-        X, y, (_, _, full, test) = _data(self)
+        X, y, (_, _, full, test) = prepared(self)
         model = MAKERS[self.model](params, _seed_of(params, seed)).fit(X[full], y[full])
         return {"test accuracy": 100 * float(model.score(X[test], y[test]))}
 
@@ -152,7 +152,8 @@ def split(source: str, y: Array) -> tuple[Array, Array]:
 
 
 @lru_cache(maxsize=2)
-def _data(problem: Problem) -> tuple[Array, Array, tuple[Array, Array, Array, Array]]:
+def prepared(problem: Problem) -> tuple[Array, Array, tuple[Array, Array, Array, Array]]:
+    """Digits, labels, and the row numbers for training, validation, the whole training part and the test."""
     X, y = load_mnist(problem.source, quiet=True)
     full, test = split(problem.source, y)
     train, validation = train_test_split(
