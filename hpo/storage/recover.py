@@ -138,7 +138,7 @@ def _all_records(source: Path) -> Iterable[list[Any]]:
             with closing(sqlite3.connect(copy)) as connection:
                 connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):  # the latter: SQLite's message quotes the damage
             pass  # too damaged for SQLite: the pages are all there is
         yield from records(copy.read_bytes())
 

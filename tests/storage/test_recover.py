@@ -62,6 +62,18 @@ def test_a_damaged_head_hides_nothing(stored, tmp_path):
     assert table(hpo.load_study(tmp_path / "new.db", "first [red]")) == expected
 
 
+def test_a_damaged_schema_that_is_no_text_hides_nothing(stored, tmp_path):
+    file, expected = stored
+    raw = bytearray(file.read_bytes())
+    at = raw.index(b"CREATE TABLE trials")
+    raw[at : at + 40] = b"\xc8\x28" * 20
+    file.write_bytes(raw)
+    with pytest.raises(StorageError, match="hpo storage recover"):
+        hpo.load_study(file, "first [red]")
+    recover(file, tmp_path / "new.db")
+    assert table(hpo.load_study(tmp_path / "new.db", "first [red]")) == expected
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_lost_rows_are_named_and_the_others_unchanged(stored, tmp_path, seed):
     file, expected = stored
