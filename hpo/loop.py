@@ -106,7 +106,8 @@ def _may_start(study: Askable, runner: Runner, limits: Limits, done: int, runnin
 @contextmanager
 def stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     """The first Ctrl-C calls `stop`, the second is the usual KeyboardInterrupt."""
-    if threading.current_thread() is not threading.main_thread():
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # nohup, or a shell's background
         yield
         return
 
