@@ -2,18 +2,20 @@
 
 A child comes from one of three moves, each the more often the more of its latest children were a new
 best: *crossover* of two parents, a *difference* of population members added to a parent, or a step of
-the *climb* from the best trial. The population is the best `mu` of all finished trials, where a whole
+the *climb* about the best trials. The population is the best `mu` of all finished trials, where a whole
 climb counts as one individual, its best: its near-copies would crowd out all others. So the best are
 never lost, and a suggestion never waits for a generation to end. Genomes are points of the unit cube,
 snapped after variation.
 
 Sources: simulated binary crossover, Deb and Agrawal (1995); polynomial mutation, Deb and Goyal (1996);
 steady state with elitism, Whitley (1989); current-to-best difference, Storn and Price (1997); choice of
-moves by their success, Thierens (2005); climb, see `hpo.searchers.climb`.
+moves by their success, Thierens (2005); climb, see `hpo.searchers.climb`; its weighted mean, Hansen and
+Ostermeier (2001).
 """
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections.abc import Iterator
@@ -33,6 +35,7 @@ from hpo.trial import Array, History, Suggestion
 MOVES = ("crossover", "difference", "climb")
 NUMBER = {move: i for i, move in enumerate(MOVES)}
 LEAST_SHARE = 0.1  # of the children, for a move without success
+BEST, FROM_MEAN = 8, 0.8  # of the climb's steps begin at the weighted mean of the best, not the very best
 LATEST = 40  # children of a move by which it is judged
 RANDOM = 16  # trials before breeding begins, or fewer where the population is smaller
 ATTEMPTS = 20  # children that repeat a trial or break a constraint before a random point is taken
@@ -112,6 +115,7 @@ class _Family:
         self.shares = _shares(moves, found_best(y), self.climb)
         # Rows are sorted, best first, so a genome's fitness is its rank: failures stay outside.
         order = np.argsort(y, kind="stable")[: int(history.complete.sum())]
+        self.best: Array = history.X[order[:BEST]]
         self.population: Array = history.X[order[_without_trail(moves[order])][:mu]]
         self.individuals = [_Individual(row.tolist(), -i) for i, row in enumerate(self.population)]
         self.toolbox = _toolbox(eta, 1.0 / len(space))
@@ -148,7 +152,10 @@ class _Family:
         return self._with_choices(child, a, b)
 
     def _climb(self) -> Array:
-        (x,) = self._complete(self.climb.x[None])
+        best = self._complete(self.best)
+        # Mostly from the mean of the best few, which noise and ripples lead astray less than one point.
+        weights = math.log(len(best) + 0.5) - np.log(np.arange(1, len(best) + 1))
+        x = best[0] if self.rng.random() > FROM_MEAN else weights @ best / weights.sum()
         child = x + self.climb.step(self.rng)
         # Cells of a discrete parameter may be wider than a step: some go to a neighbour.
         m = self.space.n_cells
@@ -157,7 +164,7 @@ class _Family:
         child = np.where(to_neighbour, x + direction / np.where(np.isfinite(m), m, 1.0), child)
         child = np.abs(child)
         child = np.where(child > 1, 2 - child, child)
-        return self._with_choices(child, x, x)
+        return self._with_choices(child, best[0], best[0])
 
     def _complete(self, genomes: Array) -> Array:
         """Inactive genes are inherited from the first of the others that has them, or drawn."""
