@@ -58,11 +58,9 @@ def _compare(name: str, space: hpo.Space, n: int, repeats: int) -> None:
             turn()
             spent[label].append(1e3 * (time.process_time() - start))
     own = median(spent["hpo gp"])
-    cells = "  ".join(
-        f"{label} {median(ms):8.1f} ms (worst {max(ms):.1f}; ours {own / median(ms):.3f} of it)"
-        for label, ms in spent.items()
-    )
-    click.echo(f"{name:10s} {n:5d} trials  {cells}")
+    cells = [f"{label} {median(ms):.1f} (worst {max(ms):.1f})" for label, ms in spent.items()]
+    ratios = [f"{own / median(ms):.3f} of {label}'s" for label, ms in spent.items() if label != "hpo gp"]
+    click.echo(f"{name}, {n} trials, ms: {', '.join(cells)}{'; ours ' if ratios else ''}{', '.join(ratios)}")
 
 
 def _whole_study(n: int) -> None:
