@@ -63,7 +63,8 @@ def test_any_description_is_a_space_or_a_typed_error(description):
         points = space.sample(3, np.random.default_rng(0))
         for params in space.decode(points):
             assert space.canonical(params) == params or any(v != v for v in params.values())
-        np.testing.assert_array_equal(space.encode(space.decode(points)), points)
+        # Equal as far as `Space.keys` tells points apart: a long range costs the last bits.
+        np.testing.assert_allclose(space.encode(space.decode(points)), points, rtol=0, atol=1e-12)
     except hpo.SpaceError as found:
         error = found
     else:
