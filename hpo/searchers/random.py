@@ -41,6 +41,8 @@ class RandomSearcher(Searcher):
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`."""
         if self.sequence == "independent":
+            if np.isinf(space.size) and not space.constraints:  # any draw will do as it is: mapped only once
+                return Suggestion(space.decode(rng.random((1, len(space))))[0])
             return Suggestion(space.decode(untried(space, history, rng))[0])
         scramble = _scramble(history, rng)
         u = space.snap(_sobol_point(len(space), scramble, history.k))
