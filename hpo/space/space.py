@@ -217,12 +217,15 @@ class Space:
             return self.snap(rng.random((n, len(self))))
         found: list[Array] = []
         n_found = n_drawn = 0
+        n_next = max(n, 64)
         while n_found < n:
-            U = self.snap(rng.random((max(4 * n, 64), len(self))))
+            U = self.snap(rng.random((n_next, len(self))))
             U = U[self.feasible(U)]
-            n_drawn += max(4 * n, 64)
+            n_drawn += n_next
             n_found += len(U)
             found.append(U)
+            # As many as the share that passed so far says; a constraint is a call of Python a draw.
+            n_next = min(max(int(1.2 * (n - n_found) * n_drawn / max(n_found, 1)), 64), 4 * max(n, 64))
             if n_found == 0 and n_drawn >= MAX_REJECTIONS:
                 listed = self.enumerate(MAX_REJECTIONS)
                 if listed is None or len(listed) == 0:
