@@ -38,7 +38,7 @@ def recommend(space: Space, history: History) -> int | None:
         return int(history.numbers[rows[0]])
     features = Features(space.n_cells, space.is_categorical, space.is_conditional)
     Z, groups = features(history.X[rows]), features.groups
-    starts = Prior().starts(int(groups.max()) + 1 if len(groups) else 0)
+    starts = Prior().starts(len(features.columns))
     posterior, _ = fit(Z, half_rank(history.y[rows]), groups, starts)
     predicted = np.round(posterior.predict(Z)[0], 9)
     return int(history.numbers[rows[int(np.argmin(predicted))]])

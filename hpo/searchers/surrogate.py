@@ -53,7 +53,7 @@ class Surrogate:
         memory = _remembered(history, features, warp)
         # Refits thin out: hyperparameters move little once trials are many.
         if memory is None or len(y) - memory["n"] >= max(1, len(y) // 20):
-            memory = _refit(Z, y, groups, list(WARPS) if warp == "auto" else [warp], memory, prior)
+            memory = _refit(features, Z, y, list(WARPS) if warp == "auto" else [warp], memory, prior)
         posterior = condition(Z[kept], WARPS[memory["warp"]](y)[kept], np.array(memory["theta"]), groups)
         best = float(posterior.predict(posterior.Z)[0].min())
         success = None
@@ -91,9 +91,9 @@ class Surrogate:
 
 
 def _refit(
+    features: Features,
     Z: Array,
     y: Array,
-    groups: NDArray[np.int64],
     names: list[str],
     memory: Mapping[str, Any] | None,
     prior: Prior,
@@ -105,7 +105,7 @@ def _refit(
     n = len(y)
     kept = _subset(y, MAX_FIT)
     y = y[kept]
-    starts = prior.starts(_n_groups(groups))
+    starts = prior.starts(len(features.columns))
     if memory is not None:
         starts = [np.array(memory["theta"]), *starts]
     iterations = COLD_ITERATIONS if memory is None else WARM_ITERATIONS
@@ -113,7 +113,7 @@ def _refit(
     results = []
     for name in names:
         warped = WARPS[name](y)
-        posterior, _ = fit(Z[kept], warped, groups, starts, iterations, prior)
+        posterior, _ = fit(Z[kept], warped, features.groups, starts, iterations, prior)
         loo_mean, variance = posterior.leave_one_out()
         density = -0.5 * ((warped - loo_mean) ** 2 / variance + np.log(variance) + LOG_2PI)[good]
         spread = max(float(np.ptp(warped[good])), 1e-12)
@@ -126,7 +126,7 @@ def _success(features: Features, history: History, prior: Prior) -> Posterior:
     """Process of +1 where trials succeeded and -1 where they failed, over the latest of them."""
     label = np.where(history.failed, -1.0, 1.0)
     kept = np.arange(len(label))[-MAX_FIT:]
-    starts = prior.starts(_n_groups(features.groups))[:1]
+    starts = prior.starts(len(features.columns))[:1]
     return fit(features(history.X[kept]), label[kept], features.groups, starts, 20, prior)[0]
 
 
@@ -152,10 +152,6 @@ def _remembered(history: History, features: Features, warp: str) -> dict[str, An
         if usable and memory["warp"] in WARPS and (warp in ("auto", memory["warp"])):
             return dict(memory)
     return None
-
-
-def _n_groups(groups: NDArray[np.int64]) -> int:
-    return int(groups.max()) + 1 if len(groups) else 0
 
 
 def short(value: float) -> float:
