@@ -20,6 +20,7 @@ MAY_IMPORT = {
         "hpo.trial",
         "hpo.gp",
         "hpo.searchers.base",
+        "hpo.searchers.seeding",
         "hpo.searchers.untried",
         "hpo.searchers.surrogate",
         "hpo.searchers.climb",

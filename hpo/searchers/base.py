@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from hpo.searchers.seeding import TrialSeed
 from hpo.space import Space
 from hpo.trial import History, Suggestion
 
@@ -46,5 +47,5 @@ class Searcher(ABC):
 
 
 def generator(seed: int, k: int) -> np.random.Generator:
-    """Generator behind suggestion `k` of a study with this seed."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(k,))))
+    """Generator behind suggestion `k` of a study: that of ``SeedSequence(seed, spawn_key=(k,))``."""
+    return np.random.Generator(np.random.PCG64(TrialSeed(seed, k)))  # type: ignore[arg-type]
