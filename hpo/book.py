@@ -125,14 +125,18 @@ class Book:
 
 def finished(trial: Trial, attempt: int, outcome: Outcome) -> Trial:
     """The trial with what came of an attempt at it."""
-    return dataclasses.replace(
-        trial,
-        attempt=attempt,
+    return Trial(  # what `dataclasses.replace` would make, in half the time
+        number=trial.number,
+        params=trial.params,
         state=outcome.state,
         value=outcome.value,
+        info=trial.info,
         reports=outcome.reports,
         failure=outcome.failure,
         reason=outcome.reason,
+        started=trial.started,
         finished=time.time(),
         seconds=outcome.seconds,
+        search_seconds=trial.search_seconds,
+        attempt=attempt,
     )

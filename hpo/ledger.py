@@ -159,19 +159,32 @@ class Ledger:
 
 
 class _Seen(History):
-    """A history that looks at the ledger's columns when it is looked at."""
+    """A history that looks at the ledger's columns when it is looked at: what it shows never changes."""
 
     def __init__(
         self, ledger: Ledger, seen: slice | NDArray[np.intp], waiting: slice | NDArray[np.intp], k: int
     ) -> None:
-        vars(self).update(
-            y=_read_only(ledger._y[seen]),
-            infos=Rows(ledger._infos, seen),
-            pending_infos=Rows(ledger._infos, waiting),
-            reports=Rows(ledger._reports, seen),
-            k=k,
-            _columns=(ledger, seen, waiting),
-        )
+        vars(self).update(k=k, _columns=(ledger, seen, waiting))
+
+    @cached_property
+    def y(self) -> Array:
+        ledger, seen, _ = vars(self)["_columns"]
+        return _read_only(ledger._y[seen])
+
+    @cached_property
+    def infos(self) -> Sequence[Mapping[str, Any]]:
+        ledger, seen, _ = vars(self)["_columns"]
+        return Rows(ledger._infos, seen)
+
+    @cached_property
+    def pending_infos(self) -> Sequence[Mapping[str, Any]]:
+        ledger, _, waiting = vars(self)["_columns"]
+        return Rows(ledger._infos, waiting)
+
+    @cached_property
+    def reports(self) -> Sequence[Mapping[int, float]]:
+        ledger, seen, _ = vars(self)["_columns"]
+        return Rows(ledger._reports, seen)
 
     @cached_property
     def X(self) -> Array:
