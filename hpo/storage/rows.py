@@ -16,6 +16,8 @@ RECORD = (
     "started", "finished", "seconds", "search_seconds",
 )  # fmt: skip
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps makes one a call
+
 
 class DamagedError(Exception):
     """A row is not what was written."""
@@ -76,7 +78,7 @@ def reader(space: Space, study: int) -> Callable[[Sequence[Any]], Trial]:
 
 def dumped(value: Any) -> str:
     """JSON in ASCII; floats come back bit for bit."""
-    return json.dumps(value, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def row_checksum(study: int, row: Mapping[str, Any]) -> int:

@@ -12,7 +12,8 @@ from hpo.storage.schema import trials
 COLUMNS = [trials.c[name] for name in RECORD] + [trials.c.checksum]
 _OF_STUDY = trials.c.study_id == bindparam("study")
 _IS_TRIAL = trials.c.number == bindparam("which")
-_NEW_RECORD: dict[str, Any] = {name: bindparam(f"new_{name}") for name in (*RECORD, "checksum")}
+# A trial keeps its number: naming it would have the index on it written again.
+_NEW_RECORD: dict[str, Any] = {n: bindparam(f"new_{n}") for n in (*RECORD, "checksum") if n != "number"}
 
 ALL = select(*COLUMNS).where(_OF_STUDY).order_by(trials.c.number)
 ONE = select(*COLUMNS).where(_OF_STUDY, _IS_TRIAL)
