@@ -11,7 +11,8 @@ from typing import TypeVar
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from hpo.storage.connection import StorageError, connect, damaged, explained
+from hpo.storage.connection import StorageError, connect, damaged, explained, sqlite_path
+from hpo.storage.wal import File
 
 T = TypeVar("T")
 
@@ -34,6 +35,8 @@ class Database:
         self.engine = connect(storage, create=create)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.shown = str(storage) if self.is_sqlite else self.engine.url.render_as_string()  # no password
+        path = sqlite_path(storage)
+        self._file = None if path is None else File(path, self.engine)
         self._lock = threading.RLock()
 
     def transact(self, work: Callable[[Connection], T]) -> T:
@@ -50,8 +53,8 @@ class Database:
         begin = time.monotonic()
         while True:
             try:
-                with self._lock, self.engine.begin() as connection:
-                    return work(connection)
+                with self._lock:
+                    return self._once(work)
             except UnicodeDecodeError as error:  # a text that is no longer one
                 raise damaged(self.shown, str(error)) from error
             except DBAPIError as error:
@@ -69,7 +72,16 @@ class Database:
 
     def close(self) -> None:
         """Let go of it."""
+        if self._file is not None:
+            self._file.close()
         self.engine.dispose()
+
+    def _once(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction; an error undoes it."""
+        if self._file is not None:
+            return self._file.transact(work)
+        with self.engine.begin() as connection:
+            return work(connection)
 
     def _patience(self, error: DBAPIError) -> float:
         """Seconds for which this error may pass by itself."""

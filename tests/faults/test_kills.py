@@ -18,7 +18,7 @@ from tests.faults.scale import faults, times
 pytestmark = faults
 ROOT = Path(__file__).parents[2]
 SPACE = {"x": hpo.Float(0, 1), "n": hpo.Int(1, 50), "k": hpo.Categorical(["a", "b"])}
-SQLITES = ["", "sqlite+pysqlite3:///"]  # Python's own, which may need a rollback journal; one with a log
+SQLITES = ["", "sqlite+pysqlite3:///"]  # Python's own, and a newer one
 
 
 def loss(params):
