@@ -33,6 +33,43 @@ def test_the_table_is_the_same_for_any_number_of_workers():
     assert all(found == tables[0] for found in tables)
 
 
+@pytest.mark.parametrize("end", ["timeout", "crash"])
+def test_reports_of_a_trial_that_is_killed_are_kept(tmp_path, end):
+    def endless(params, trial):
+        for step in range(5000):
+            trial.report(1 / (step + 3), step)
+        trial.report(-0.25, 10**30)
+        if os.fork() == 0:  # a child's report is not the trial's
+            trial.report(1.0, 9999)
+            os._exit(0)
+        os.wait()
+        if end == "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
+        while True:
+            time.sleep(1)
+
+    file = tmp_path / "runs.db"
+    study = hpo.Study(SPACE, searcher="random", pruner="median", storage=file, direction="maximize")
+    study.optimize(endless, 2, n_jobs=2, trial_timeout=2.0, max_retries=1, progress=False)
+    expected = {**{step: 1 / (step + 3) for step in range(5000)}, 10**30: -0.25}
+    for trials in (study.trials, hpo.load_study(file).trials):
+        assert [trial.failure for trial in trials] == [end, end]
+        assert [dict(trial.reports) for trial in trials] == [expected, expected]
+
+
+def test_a_second_attempt_has_only_its_own_reports(tmp_path):
+    def second_time(params, trial):
+        if not (tmp_path / "first").exists():
+            (tmp_path / "first").touch()
+            trial.report(1.0, 1)
+            os.kill(os.getpid(), signal.SIGKILL)
+        trial.report(2.0, 2)
+        return 0.0
+
+    study = hpo.Study(SPACE, searcher="random").optimize(second_time, 1, trial_timeout=60, progress=False)
+    assert (study.trials[0].attempt, study.trials[0].reports) == (2, {2: 2.0})
+
+
 def test_each_fault_costs_its_own_trial():
     kinds = [None, "crash", "timeout", "exception", "invalid value", None]
 

@@ -2,7 +2,8 @@
 
 `options` says how, `outcome` is one evaluation, and `runners` has the interface of such a place and the
 plainest one. `workers` are processes of our own (`serving` is what goes on in one, `guard` ends what is left
-of them), `executors` everything that has ``submit``; `payload` is how an objective gets there.
+of them, `notes` keep what a trial reported before it was killed), `executors` everything that has ``submit``;
+`payload` is how an objective gets there.
 """
 
 from hpo.execution.options import Options

@@ -72,6 +72,7 @@ class LiveTrial:
         self.study_seed = study_seed
         self.reports: dict[int, float] = {}
         self._prune = prune
+        self.on_report: Callable[[int, float], None] | None = None  # set where the trial runs, if at all
 
     @property
     def seed(self) -> int:
@@ -89,7 +90,10 @@ class LiveTrial:
         """
         if isinstance(step, bool) or not isinstance(step, numbers.Integral) or step < 0:
             raise ValueError(f"step={step!r}: must be a whole number from 0 up")
-        self.reports[int(step)] = checked_value(value)
+        number, checked = int(step), checked_value(value)
+        self.reports[number] = checked
+        if self.on_report is not None:
+            self.on_report(number, checked)
 
     def should_prune(self) -> bool:
         """Whether the study's pruner would end this trial now."""

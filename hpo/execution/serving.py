@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from hpo.execution.notes import Notes, of_trial
 from hpo.execution.outcome import evaluate
 from hpo.execution.payload import ObjectiveError, loaded
 
@@ -24,7 +25,7 @@ class Setup:
     Attributes
     ----------
     objective : str
-        Path of its bytes.
+        Path of its bytes; what trials report is noted in the same folder.
     memory : int or None
         Bytes that a trial may take beyond the loaded objective.
     """
@@ -50,7 +51,10 @@ def serve(connection: Connection[Any, Any]) -> None:
             live = connection.recv()
         except EOFError:
             return
+        notes = Notes(of_trial(Path(setup.objective).parent, live.number))
+        live.on_report = notes.add
         outcome = evaluate(objective, live)
+        notes.close()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # an objective may have closed it
                 stream.flush()

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.execution.guard import Guard
+from hpo.execution.notes import of_trial, taken
 from hpo.execution.outcome import LiveTrial, Objective, Outcome
 from hpo.execution.payload import ObjectiveError, dump
 from hpo.execution.serving import READY, Setup
@@ -155,6 +156,8 @@ class Workers:
                 self._leaving.append(worker)
             else:
                 self._idle.append(worker)
+            if message.reports:
+                self._noted(worker)  # and come with the outcome as well
             return message
         seconds = time.monotonic() - worker.begin
         if message is _GONE:
@@ -171,7 +174,12 @@ class Workers:
             raise WorkerError(
                 f"{MAX_FAILED_STARTS} worker processes in a row ended as they started: {reason}"
             )
-        return Outcome(TrialState.FAILED, None, failure, reason, seconds=max(0.0, seconds))
+        reports = self._noted(worker)
+        return Outcome(TrialState.FAILED, None, failure, reason, reports, max(0.0, seconds))
+
+    def _noted(self, worker: _Worker) -> dict[int, float]:
+        """What a worker's trial had reported when it ended; asked once."""
+        return taken(of_trial(Path(self._place[1].objective).parent, worker.number))
 
     def _has_left(self, worker: _Worker) -> bool:
         if worker.is_alive():
