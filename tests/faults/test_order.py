@@ -5,9 +5,11 @@ import time
 import pytest
 
 import hpo
+from hpo.execution import Options, make_runner
 from tests.faults.scale import faults, times
 
 pytestmark = faults
+SEARCHERS = ["grid", "random", "gp", "genetic", "tpe"]
 SPACE = hpo.Space(
     {
         "x": hpo.Float(0, 1),
@@ -27,7 +29,7 @@ def table(study):
     return [(t.number, t.params, str(t.state), t.value, t.info) for t in study.trials]
 
 
-@pytest.mark.parametrize("searcher", ["grid", "random", "gp", "genetic", "tpe"])
+@pytest.mark.parametrize("searcher", SEARCHERS)
 def test_any_number_of_workers_finds_the_same(searcher):
     from concurrent.futures import ThreadPoolExecutor
 
@@ -41,14 +43,32 @@ def test_any_number_of_workers_finds_the_same(searcher):
         assert all(found == tables[0] for found in tables), f"seed {seed}"
 
 
-@pytest.mark.parametrize("searcher", ["gp", "random"])
-def test_worker_processes_find_the_same(searcher):
-    for seed in range(times(10)):
-        tables = []
-        for n_jobs in (1, 2, 4, 8):
-            study = hpo.Study(SPACE, searcher=searcher, seed=seed, window=8)
-            tables.append(table(study.optimize(delayed, 16, n_jobs=n_jobs, progress=False)))
-        assert all(found == tables[0] for found in tables), f"seed {seed}"
+class Kept:
+    """Worker processes for one study after the other: to start them takes longer than their trials."""
+
+    def __init__(self, n_workers):
+        self.options = Options(n_trials=24, n_jobs=n_workers, trial_timeout=600, progress=False)
+        self.workers = make_runner(delayed, self.options)
+        self.capacity, self.submit, self.wait = n_workers, self.workers.submit, self.workers.wait
+
+    def close(self, *, kill):
+        assert not kill
+
+
+@pytest.mark.parametrize("searcher", SEARCHERS)
+def test_any_number_of_worker_processes_finds_the_same(searcher):
+    runners = [Kept(n_workers) for n_workers in (1, 2, 4, 8)]
+    try:
+        for seed in range(times(50)):
+            tables = []
+            for runner in runners:
+                study = hpo.Study(SPACE, searcher=searcher, seed=seed, window=8)
+                tables.append(table(study._run(runner, runner.options)))
+            assert all(found == tables[0] for found in tables), f"seed {seed}"
+            assert len(tables[0]) == 24
+    finally:
+        for runner in runners:
+            runner.workers.close(kill=True)
 
 
 class Jumping:
