@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,12 +15,12 @@ from hpo.execution import LiveTrial, Objective, Options, Outcome, Runner, make_r
 from hpo.ledger import Ledger
 from hpo.loop import Limits, run, stopping_on_interrupt
 from hpo.progress import Progress
-from hpo.pruning import Pruner, Rule, resolve_pruner
+from hpo.pruning import Pruner, resolve_pruner
 from hpo.results import Results
 from hpo.searchers import Searcher, resolve
-from hpo.searchers.base import generator
 from hpo.space import Space
 from hpo.trial import Trial, TrialState
+from hpo.turn import live, suggested
 
 Callback = Callable[["Study", Trial], None]
 Storage = str | os.PathLike[str]
@@ -270,21 +268,7 @@ class Study(Results):
 
     def _suggest(self) -> Trial:
         """A new trial; only the book calls this, which keeps others away meanwhile."""
-        ledger = self._book.ledger
-        k = len(ledger)
-        begin = time.perf_counter()
-        history = ledger.history(k, self._visible_window())
-        suggestion = self.searcher.suggest(self.space, history, generator(self.seed, k))
-        info = dict(suggestion.info)
-        if self._sees_all:
-            info["unseen"] = ledger.unfinished
-        return Trial(
-            number=k,
-            params=suggestion.params,
-            info=json.loads(json.dumps(info)) if info else {},  # as it will be after a restart
-            started=time.time(),
-            search_seconds=time.perf_counter() - begin,
-        )
+        return suggested(self._book.ledger, self.searcher, self.seed, self._visible_window())
 
 
 class _Loop:
@@ -307,19 +291,11 @@ class _Loop:
         return len(ledger) - min(running) < (self._study.window or 1)
 
     def live(self, trial: Trial) -> LiveTrial:
-        study, ledger = self._study, self._book.ledger
-        if study.pruner is None:
-            return LiveTrial(trial.number, trial.params, study.seed)
-        rule = study.pruner.rule(ledger.history(trial.number, study._visible_window()))
-        return LiveTrial(trial.number, trial.params, study.seed, partial(_ends, rule, ledger.sign))
+        study = self._study
+        return live(trial, self._book.ledger, study.pruner, study.seed, study._visible_window())
 
     def finish(self, trial: Trial, outcome: Outcome) -> Trial:
         return self._book.finish(trial.number, trial.attempt, outcome)
 
     def requeue(self, trial: Trial) -> None:
         self._book.requeue(trial.number, trial.attempt)
-
-
-def _ends(rule: Rule, sign: float, reports: Mapping[int, float]) -> bool:
-    """A pruner's rule on values in the study's own direction; travels with the trial."""
-    return rule({step: sign * value for step, value in reports.items()})

@@ -1,0 +1,48 @@
+"""A trial's turn: what the searcher suggests for it, and what its objective is given."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from functools import partial
+
+from hpo.execution import LiveTrial
+from hpo.ledger import Ledger
+from hpo.pruning import Pruner, Rule
+from hpo.searchers.base import Searcher, generator
+from hpo.trial import Trial
+
+
+def suggested(ledger: Ledger, searcher: Searcher, seed: int, window: int | None) -> Trial:
+    """The next new trial, a function of its number, the seed and the results in the window.
+
+    With ``window=None`` the searcher sees every result that is there, and the trial's info notes under
+    ``"unseen"`` which are not.
+    """
+    k = len(ledger)
+    begin = time.perf_counter()
+    suggestion = searcher.suggest(ledger.space, ledger.history(k, window), generator(seed, k))
+    info = dict(suggestion.info)
+    if window is None:
+        info["unseen"] = ledger.unfinished
+    return Trial(
+        number=k,
+        params=suggestion.params,
+        info=json.loads(json.dumps(info)) if info else {},  # as it will be after a restart
+        started=time.time(),
+        search_seconds=time.perf_counter() - begin,
+    )
+
+
+def live(trial: Trial, ledger: Ledger, pruner: Pruner | None, seed: int, window: int | None) -> LiveTrial:
+    """What the objective of a trial is given; the pruner judges by the results in the window."""
+    if pruner is None:
+        return LiveTrial(trial.number, trial.params, seed)
+    rule = pruner.rule(ledger.history(trial.number, window))
+    return LiveTrial(trial.number, trial.params, seed, partial(_ends, rule, ledger.sign))
+
+
+def _ends(rule: Rule, sign: float, reports: Mapping[int, float]) -> bool:
+    """A pruner's rule on values in the study's own direction; travels with the trial."""
+    return rule({step: sign * value for step, value in reports.items()})
