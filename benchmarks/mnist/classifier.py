@@ -10,11 +10,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from benchmarks.mnist.layers import Array, Layer, log_softmax
+from benchmarks.mnist.layers import Array, BatchNorm, Layer, log_softmax
 from benchmarks.mnist.optimisers import SGD, Adam, Momentum, Optimiser
 from benchmarks.mnist.training import SCHEDULES, DivergenceError, Network, train_epochs
 
 VALIDATION_FRACTION = 0.1
+# The network looks for infinities and NaNs itself, batch by batch, while the numbers are in the cache.
+CONVERSION: dict[str, Any] = {"dtype": np.float32, "order": "C", "ensure_all_finite": False}
 PATIENCE = 5  # epochs without a better validation score before early stopping
 
 
@@ -38,7 +40,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             A FloatingPointError: the loss became infinite or not a number.
         """
         self._check_parameters()
-        X, y = validate_data(self, X, y, dtype=np.float32, order="C")
+        X, y = validate_data(self, X, y, **CONVERSION)
         check_classification_targets(y)
         self._check_square(X)
         self._start(np.unique(y))
@@ -80,7 +82,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         self._check_parameters()
         is_first = not hasattr(self, "network_")
-        X, y = validate_data(self, X, y, dtype=np.float32, order="C", reset=is_first)
+        X, y = validate_data(self, X, y, **CONVERSION, reset=is_first)
         check_classification_targets(y)
         self._check_square(X)
         if is_first:
@@ -116,7 +118,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _scores(self, X: Any) -> Array:
         check_is_fitted(self, "network_")
-        return self.network_.scores(validate_data(self, X, dtype=np.float32, order="C", reset=False))
+        return self.network_.scores(validate_data(self, X, **CONVERSION, reset=False))
 
     def _start(self, classes: Array) -> None:
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -160,7 +162,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _arrays(self) -> list[Array]:
         found = [parameter.value for parameter in self.network_.parameters]
         for layer in self.network_.layers:
-            found += [getattr(layer, name) for name in ("mean", "variance") if hasattr(layer, name)]
+            found += [layer.running] if isinstance(layer, BatchNorm) else []
         return found
 
     def _state(self) -> list[Array]:

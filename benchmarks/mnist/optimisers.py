@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.linalg.blas import daxpy, dgemm, saxpy, sgemm
 
-Array = NDArray[Any]
+from benchmarks.mnist.products import Array, accumulate, axpy
+
 BLOCK = 32_768  # numbers a pass; four arrays of as many float32 fit a second-level cache
 
 
@@ -93,8 +92,7 @@ class SGD(Optimiser):
     """θ ← (1 − η λ) θ − η g: the product goes straight into the weights."""
 
     def step(self, parameter: Parameter, gradient: Array) -> None:
-        gradient *= -self.learning_rate
-        parameter.value += gradient
+        axpy(-self.learning_rate, gradient, parameter.value)
 
     def step_product(self, parameter: Parameter, x: Array, dz: Array) -> None:
         accumulate(-self.learning_rate, x, dz, self.shrinkage, parameter.value)
@@ -110,9 +108,8 @@ class Momentum(Optimiser):
         self.momentum = momentum
 
     def step(self, parameter: Parameter, gradient: Array) -> None:
-        gradient *= -self.learning_rate
         parameter.companion *= self.momentum
-        parameter.companion += gradient
+        axpy(-self.learning_rate, gradient, parameter.companion)
 
     def step_product(self, parameter: Parameter, x: Array, dz: Array) -> None:
         accumulate(-self.learning_rate, x, dz, self.momentum, parameter.companion)
@@ -158,31 +155,21 @@ class Adam(Optimiser):
         parameter.companion[...] = gradient
 
     def step_product(self, parameter: Parameter, x: Array, dz: Array) -> None:
-        np.dot(x.T, dz, out=parameter.companion)
+        accumulate(1.0, x, dz, 0.0, parameter.companion)
 
     def end_batch(self) -> None:
         a = (1 - self.BETA1) / (self.growth1 * (1 - self.BETA1**self.n_steps))
         k = ((1 - self.BETA2) / (self.growth2 * (1 - self.BETA2**self.n_steps))) ** 0.5
         epsilon, factor = self.EPSILON / k, -self.learning_rate * a / k
-        axpy = saxpy if self.values.dtype == np.float32 else daxpy  # axpy(x, y, a=a): y ← a x + y
         if self.weight_decay:
             self.values[: self.n_decaying] *= self.shrinkage
         for begin in range(0, self.values.size, BLOCK):
             block = slice(begin, begin + BLOCK)
             theta, g, M, V = self.values[block], self.companions[block], self.M[block], self.V[block]
-            axpy(g, M, a=self.growth1)
+            axpy(self.growth1, g, M)
             g *= g
-            axpy(g, V, a=self.growth2)
+            axpy(self.growth2, g, V)
             np.sqrt(V, out=g)
             g += epsilon
             np.divide(M, g, out=g)
-            axpy(g, theta, a=factor)
-
-
-def accumulate(alpha: float, x: Array, dz: Array, beta: float, target: Array) -> None:
-    """target ← alpha xᵀ dz + beta target, in one call of BLAS, for x (b, n), dz (b, m), target (n, m)."""
-    gemm = sgemm if target.dtype == np.float32 else dgemm
-    # The transpose of a row-major array is what BLAS calls column-major: nothing is copied.
-    dz_is_row_major, x_is_row_major = dz.flags.c_contiguous, x.flags.c_contiguous
-    a, b = dz.T if dz_is_row_major else dz, x.T if x_is_row_major else x
-    gemm(alpha, a, b, beta, target.T, not dz_is_row_major, x_is_row_major, 1)
+            axpy(factor, g, theta)

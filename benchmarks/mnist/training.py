@@ -59,10 +59,12 @@ class Network:
         return loss
 
     def scores(self, X: Array) -> Array:
-        """Scores of the classes, shape (n, k), computed in batches."""
+        """Scores of the classes, shape (n, k), computed in batches; raises as `check_finite` does."""
         found = None
         for begin in range(0, len(X), PREDICTION_BATCH):
-            part = self.forward(X[begin : begin + PREDICTION_BATCH])
+            batch = X[begin : begin + PREDICTION_BATCH]
+            check_finite(batch)
+            part = self.forward(batch)
             if found is None:
                 found = np.empty((len(X), part.shape[1]), part.dtype)
             found[begin : begin + len(part)] = part
@@ -93,6 +95,8 @@ def train_epochs(
 
     Raises
     ------
+    ValueError
+        If one of these rows of X holds an infinity or a NaN; all are looked at in the first epoch.
     DivergenceError
         If the loss becomes infinite or not a number.
     """
@@ -107,16 +111,30 @@ def train_epochs(
     for epoch in range(epochs):
         rng.shuffle(rows)
         total = 0.0
+        if epoch == 0:
+            check_finite(X[rows[n_batches * batch_size :]])  # those that no batch will hold
         for batch in range(n_batches):
             chosen = rows[batch * batch_size : (batch + 1) * batch_size]
             # mode="clip" lets take write into `out` directly; the rows are in range
             X.take(chosen, axis=0, out=x_buffer, mode="clip")
             one_hot.take(codes.take(chosen), axis=0, out=target_buffer, mode="clip")
+            if epoch == 0:
+                check_finite(x_buffer)
             progress = (epoch + batch / n_batches) / epochs
             optimiser.learning_rate = base_rate * SCHEDULES[schedule](progress)
             x = shifted(x_buffer, max_shift, rng, moved) if max_shift else x_buffer
             total += network.step(x, target_buffer, optimiser)
         yield total / n_batches
+
+
+def check_finite(x: Array) -> None:
+    """Raise a ValueError if x holds an infinity or a NaN.
+
+    Cheap for a batch that a layer is about to read anyhow, unlike a look through all data beforehand.
+    """
+    # The sum of squares is finite only if all numbers are; it can overflow although they are.
+    if not math.isfinite(np.vdot(x, x)) and not np.isfinite(x).all():
+        raise ValueError("Input X contains NaN or infinity.")
 
 
 def shifted(x: Array, max_shift: int, rng: np.random.Generator, out: Array) -> Array:

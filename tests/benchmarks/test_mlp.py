@@ -147,6 +147,28 @@ def test_wrong_data_is_named(digits):
         CNN(kernel_size=29).fit(X, y)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True}])
+def test_a_number_that_is_not_finite_is_found_in_whichever_row_it_stands(digits, bad, options):
+    X, y = digits[0][:70], digits[1][:70]  # two batches, and rows that fill none or are held out
+    for row in range(0, 70, 3):
+        spoilt = X.copy()
+        spoilt[row, 300] = bad
+        model = MLP((4,), batch_size=32, epochs=1, random_state=0, **options)
+        with pytest.raises(ValueError, match="NaN or infinity"):
+            model.fit(spoilt, y)
+        with pytest.raises(ValueError, match="NaN or infinity"):
+            model.fit(X, y).predict(spoilt)
+
+
+def test_squares_may_overflow_if_the_numbers_do_not(digits):
+    X, y, *_ = digits
+    large = X[:64] * np.float32(1e25)
+    assert not np.isfinite(np.vdot(large, large))
+    assert MLP((4,), epochs=1, random_state=0).fit(X, y).predict(large).shape == (64,)
+
+
 def test_labels_may_be_strings_and_are_not_changed(digits):
     X, y, *_ = digits
     names = np.array([f"digit {label}" for label in y])

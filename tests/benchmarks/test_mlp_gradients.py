@@ -6,7 +6,8 @@ from scipy.signal import correlate
 
 from benchmarks.mnist.convolution import Convolution, MaxPooling, ToImages, ToRows
 from benchmarks.mnist.layers import BatchNorm, Dense, Dropout, ReLU, cross_entropy, log_softmax
-from benchmarks.mnist.optimisers import SGD, Adam, Momentum, Parameter, accumulate
+from benchmarks.mnist.optimisers import SGD, Adam, Momentum, Parameter
+from benchmarks.mnist.products import accumulate, affine, pieces
 from benchmarks.mnist.training import Network
 
 
@@ -95,14 +96,37 @@ def test_convolution_is_scipys_correlation(kernel_size):
             np.testing.assert_allclose(z[f, :, :, image], expected, atol=1e-12)
 
 
+SIZES = [(9, 5, 4), (46, 784, 73), (7, 1000, 301)]  # one piece, three pieces, three of uneven lengths
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("orders", ["CC", "CF", "FC", "FF"])
-def test_the_product_is_accumulated_in_place(dtype, orders):
-    rng = np.random.default_rng(0)
-    x, dz, target = (rng.standard_normal(s).astype(dtype) for s in ((9, 5), (9, 4), (5, 4)))
+@pytest.mark.parametrize("size", SIZES)
+def test_the_product_is_accumulated_in_place(dtype, orders, size):
+    rng, (b, n, m) = np.random.default_rng(0), size
+    x, dz, target = (rng.standard_normal(shape).astype(dtype) for shape in ((b, n), (b, m), (n, m)))
     expected = 0.5 * x.T @ dz + 0.9 * target
     accumulate(0.5, np.asarray(x, order=orders[0]), np.asarray(dz, order=orders[1]), 0.9, target)
-    np.testing.assert_allclose(target, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(target, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("has_bias", [True, False])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_affine_map_is_that_of_its_equation(dtype, has_bias, size):
+    rng, (b, n, m) = np.random.default_rng(0), size
+    x, weight, bias = (rng.standard_normal(shape).astype(dtype) for shape in ((b, n), (n, m), m))
+    out = np.full((b, m), np.nan, dtype)
+    assert affine(x, weight, bias if has_bias else None, out) is out
+    np.testing.assert_allclose(out, x @ weight + has_bias * bias, rtol=1e-4, atol=1e-3)
+
+
+def test_the_pieces_of_a_product_cover_its_inputs_once():
+    assert [len(pieces(*size)) for size in SIZES] == [1, 3, 3]
+    assert len(pieces(128, 784, 256)) == 1  # too large to be worth it
+    for b, n, m in (*SIZES, (10**6, 2, 3), (1, 1, 1)):
+        covered = [i for part in pieces(b, n, m) for i in range(n)[part]]
+        assert covered == list(range(n))
 
 
 def steps(make_optimiser, gradients):
