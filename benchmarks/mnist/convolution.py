@@ -51,11 +51,11 @@ class ToRows(Layer):
 
 
 class Convolution(Layer):
-    """z[m, i, j] = Σ over u, v, c of W[u, v, c, m] x[c, i + u, j + v] + β[m]: (c, h, w) to (m, h−k+1, w−k+1).
+    """z[m, i, j] = Σ over u, v, c of W[m, u, v, c] x[c, i + u, j + v] + β[m]: (c, h, w) to (m, h−k+1, w−k+1).
 
     Let P (k² c, h' w' b) have a row for each (u, v, c): channel c of all images, moved by (u, v). With W
-    as (k² c, m) and z as (m, h' w' b), the convolution is one matrix product, z = Wᵀ P + β 1ᵀ (Chellapilla,
-    Puri & Simard, 2006). Hence ∂L/∂W = P dzᵀ, ∂L/∂β = dz 1, and dP = W dz, of which each row is moved
+    as (m, k² c) and z as (m, h' w' b), the convolution is one matrix product, z = W P + β 1ᵀ (Chellapilla,
+    Puri & Simard, 2006). Hence ∂L/∂W = dz Pᵀ, ∂L/∂β = dz 1, and dP = Wᵀ dz, of which each row is moved
     back and added to dx. W begins as that of `Dense`.
     """
 
@@ -69,8 +69,8 @@ class Convolution(Layer):
         k = self.kernel_size
         if k > min(height, width):
             raise ValueError(f"kernel_size={k}: the image is only {height} x {width}")
-        weight = rng.standard_normal((k * k * c, self.n_filters), dtype=dtype)
-        weight *= np.sqrt(2 / len(weight))
+        weight = rng.standard_normal((self.n_filters, k * k * c), dtype=dtype)
+        weight *= np.sqrt(2 / (k * k * c))
         self.weight = Parameter(weight, decays=True)
         self.bias = Parameter(np.zeros(self.n_filters, dtype))
         return (self.n_filters, height - k + 1, width - k + 1)
@@ -87,7 +87,7 @@ class Convolution(Layer):
             for v in range(k):
                 P[u, v] = x[:, u : u + h, v : v + w]
         self._P, self._x_shape = P.reshape(k * k * c, h * w * b), x.shape
-        z: Array = np.dot(self.weight.value.T, self._P, out=self.buffer("z", (m, h * w * b)))
+        z: Array = np.dot(self.weight.value, self._P, out=self.buffer("z", (m, h * w * b)))
         z += self.bias.value[:, None]
         return z.reshape(m, h, w, b)
 
@@ -96,13 +96,13 @@ class Convolution(Layer):
         m, h, w, _ = dz.shape
         flat = dz.reshape(m, -1)
         dx = self._moved_back(flat, h, w) if needs_dx else None  # before the weights move
-        optimiser.step_product(self.weight, self._P.T, flat.T)
+        optimiser.step_product(self.weight, flat.T, self._P.T)
         optimiser.step(self.bias, np.dot(flat, ones(flat.shape[1], flat.dtype)))
         return dx
 
     def _moved_back(self, dz: Array, h: int, w: int) -> Array:
         (c, _, _, b), k = self._x_shape, self.kernel_size
-        dP = np.dot(self.weight.value, dz, out=self.buffer("dP", (k * k * c, h * w * b)))
+        dP = np.dot(self.weight.value.T, dz, out=self.buffer("dP", (k * k * c, h * w * b)))
         dP = dP.reshape(k, k, c, h, w, b)
         dx = self.buffer("dx", self._x_shape)
         dx[...] = 0

@@ -70,7 +70,7 @@ def test_same_seed_same_network_and_clone_draws_at_fit(digits):
     first = model.fit(X, y).predict_proba(X_test)
     np.testing.assert_array_equal(first, clone(model).fit(X, y).predict_proba(X_test))
     wider = clone(model).set_params(hidden_sizes=(24,)).fit(X, y)
-    assert wider.network_.layers[0].weight.value.shape == (784, 24)
+    assert wider.network_.layers[0].weight.value.shape == (24, 784)
     np.testing.assert_array_equal(first, pickle.loads(pickle.dumps(model)).predict_proba(X_test))
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
+from benchmarks.mnist import products
 from benchmarks.mnist.convolution import Convolution, MaxPooling, ToImages, ToRows
 from benchmarks.mnist.layers import BatchNorm, Dense, Dropout, ReLU, cross_entropy, log_softmax
 from benchmarks.mnist.optimisers import SGD, Adam, Momentum, Parameter
-from benchmarks.mnist.products import accumulate, affine, pieces
 from benchmarks.mnist.training import Network
 
 
@@ -25,8 +25,8 @@ class Recorder:
     def step(self, parameter, gradient):
         self.gradients[id(parameter)] = gradient.copy()
 
-    def step_product(self, parameter, x, dz):
-        self.gradients[id(parameter)] = x.T @ dz
+    def step_product(self, parameter, dz, x):
+        self.gradients[id(parameter)] = dz.T @ x
 
     def end_batch(self):
         pass
@@ -86,7 +86,7 @@ def test_convolution_is_scipys_correlation(kernel_size):
     layer = Convolution(4, kernel_size)
     layer.build((3, 9, 8), rng, np.float64)
     x = rng.standard_normal((3, 9, 8, 2))
-    weight = layer.weight.value.reshape(kernel_size, kernel_size, 3, 4).transpose(3, 2, 0, 1)
+    weight = layer.weight.value.reshape(4, kernel_size, kernel_size, 3).transpose(0, 3, 1, 2)
     layer.bias.value[:] = rng.standard_normal(4)
     z = layer.forward(x, training=False)
     assert z.shape == (4, 9 - kernel_size + 1, 8 - kernel_size + 1, 2)
@@ -96,37 +96,53 @@ def test_convolution_is_scipys_correlation(kernel_size):
             np.testing.assert_allclose(z[f, :, :, image], expected, atol=1e-12)
 
 
-SIZES = [(9, 5, 4), (46, 784, 73), (7, 1000, 301)]  # one piece, three pieces, three of uneven lengths
+SIZES = [(9, 4, 5), (46, 73, 784), (7, 301, 1000)]  # of b, m and n: whole, and in three pieces
+
+
+@pytest.fixture(params=[True, False])
+def has_small_kernels(request, monkeypatch):
+    """Whatever the processor: the pieces, and without them."""
+    products.pieces_of_x.cache_clear()
+    products.pieces_of_weight.cache_clear()
+    monkeypatch.setattr(products, "has_small_kernels", lambda: request.param)
+    yield request.param
+    products.pieces_of_x.cache_clear()
+    products.pieces_of_weight.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("orders", ["CC", "CF", "FC", "FF"])
 @pytest.mark.parametrize("size", SIZES)
-def test_the_product_is_accumulated_in_place(dtype, orders, size):
-    rng, (b, n, m) = np.random.default_rng(0), size
-    x, dz, target = (rng.standard_normal(shape).astype(dtype) for shape in ((b, n), (b, m), (n, m)))
-    expected = 0.5 * x.T @ dz + 0.9 * target
-    accumulate(0.5, np.asarray(x, order=orders[0]), np.asarray(dz, order=orders[1]), 0.9, target)
+def test_the_product_is_accumulated_in_place(dtype, orders, size, has_small_kernels):
+    rng, (b, m, n) = np.random.default_rng(0), size
+    dz, x, target = (rng.standard_normal(shape).astype(dtype) for shape in ((b, m), (b, n), (m, n)))
+    expected = 0.5 * dz.T @ x + 0.9 * target
+    products.accumulate(0.5, np.asarray(dz, order=orders[0]), np.asarray(x, order=orders[1]), 0.9, target)
     np.testing.assert_allclose(target, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("has_bias", [True, False])
 @pytest.mark.parametrize("size", SIZES)
-def test_the_affine_map_is_that_of_its_equation(dtype, has_bias, size):
-    rng, (b, n, m) = np.random.default_rng(0), size
-    x, weight, bias = (rng.standard_normal(shape).astype(dtype) for shape in ((b, n), (n, m), m))
+def test_the_affine_map_is_that_of_its_equation(dtype, has_bias, size, has_small_kernels):
+    rng, (b, m, n) = np.random.default_rng(0), size
+    x, weight, bias = (rng.standard_normal(shape).astype(dtype) for shape in ((b, n), (m, n), m))
     out = np.full((b, m), np.nan, dtype)
-    assert affine(x, weight, bias if has_bias else None, out) is out
-    np.testing.assert_allclose(out, x @ weight + has_bias * bias, rtol=1e-4, atol=1e-3)
+    assert products.affine(x, weight, bias if has_bias else None, out) is out
+    np.testing.assert_allclose(out, x @ weight.T + has_bias * bias, rtol=1e-4, atol=1e-3)
 
 
-def test_the_pieces_of_a_product_cover_its_inputs_once():
-    assert [len(pieces(*size)) for size in SIZES] == [1, 3, 3]
-    assert len(pieces(128, 784, 256)) == 1  # too large to be worth it
-    for b, n, m in (*SIZES, (10**6, 2, 3), (1, 1, 1)):
-        covered = [i for part in pieces(b, n, m) for i in range(n)[part]]
-        assert covered == list(range(n))
+def test_the_pieces_of_a_product_cover_it_once_and_are_small(has_small_kernels):
+    sizes = [*SIZES, (128, 256, 784), (256, 73, 784), (128, 512, 512), (10**6, 3, 2), (1, 1, 1)]
+    for b, m, n in sizes:
+        for pieces, length in ((products.pieces_of_x(b, m, n), b), (products.pieces_of_weight(b, m, n), m)):
+            assert [i for part in pieces for i in range(length)[part]] == list(range(length))
+            assert len(pieces) == 1 or has_small_kernels
+            longest = max(part.stop - part.start for part in pieces)
+            assert len(pieces) == 1 or longest * b * m * n // length <= products.SMALL_PRODUCT
+    of_x, of_weight = products.pieces_of_x(46, 73, 784), products.pieces_of_weight(46, 73, 784)
+    assert len(of_x) == len(of_weight) == (3 if has_small_kernels else 1)
+    assert len(products.pieces_of_x(128, 512, 512)) == 1  # two rows at a time would not be worth it
 
 
 def steps(make_optimiser, gradients):
@@ -135,7 +151,7 @@ def steps(make_optimiser, gradients):
     optimiser = make_optimiser([bias, weight])
     for gradient in gradients:
         optimiser.begin_batch()
-        optimiser.step_product(weight, np.array([[gradient]]), np.array([[1.0]]))
+        optimiser.step_product(weight, np.array([[1.0]]), np.array([[gradient]]))
         optimiser.step(bias, np.array([gradient]))
         optimiser.end_batch()
         yield weight.value[0, 0], bias.value[0]
