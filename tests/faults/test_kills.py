@@ -40,7 +40,8 @@ def contribute(storage, n_trials, name="study"):
 
 
 def started(call):
-    code = f"from tests.faults.test_kills import *; {call}"
+    often = "from hpo.storage import wal; wal.COMMITS = 5"  # each copies the log into the file
+    code = f"{often}; from tests.faults.test_kills import *; {call}"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, stderr=subprocess.PIPE)
 
