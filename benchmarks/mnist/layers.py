@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.mnist.optimisers import Optimiser, Parameter
-from benchmarks.mnist.products import Array, affine
+from benchmarks.mnist.products import MOST_OUTPUTS_IN_PIECES, Array, affine
 
 Shape = tuple[int, ...]
 
@@ -60,7 +60,8 @@ class Dense(Layer):
 
     dx = dz W,  ∂L/∂W = dzᵀ x,  ∂L/∂β = Σ over the batch of dz. W begins at N(0, 2/n) (He et al.,
     "Delving deep into rectifiers", ICCV 2015, eq. 10), β at 0. Before a batch normalisation, which
-    has a shift of its own, β would be in vain: ``bias=False``.
+    has a shift of its own, β would be in vain: ``bias=False``. A wide layer, which is not multiplied in
+    pieces, keeps Wᵀ: BLAS is a tenth quicker with that if it multiplies the whole.
     """
 
     def __init__(self, n_outputs: int, bias: bool = True) -> None:
@@ -72,9 +73,15 @@ class Dense(Layer):
         (n,) = shape
         weight = rng.standard_normal((self.n_outputs, n), dtype=dtype)
         weight *= np.sqrt(2 / n)
-        self.weight = Parameter(weight, decays=True)
+        self.is_wide = self.n_outputs > MOST_OUTPUTS_IN_PIECES
+        self.weight = Parameter(np.ascontiguousarray(weight.T) if self.is_wide else weight, decays=True)
         self.bias = Parameter(np.zeros(self.n_outputs, dtype))
         return (self.n_outputs,)
+
+    @property
+    def W(self) -> Array:
+        """The weights as they stand in the equations, (m, n)."""
+        return self.weight.value.T if self.is_wide else self.weight.value
 
     @property
     def parameters(self) -> list[Parameter]:
@@ -83,14 +90,14 @@ class Dense(Layer):
     def forward(self, x: Array, training: bool) -> Array:
         self._x = x if training else None
         bias = self.bias.value if self.has_bias else None
-        return affine(x, self.weight.value, bias, self.buffer("z", (len(x), self.n_outputs)))
+        return affine(x, self.W, bias, self.buffer("z", (len(x), self.n_outputs)))
 
     def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
         assert self._x is not None
         dx = None
         if needs_dx:  # before the weights move
-            dx = np.dot(dz, self.weight.value, out=self.buffer("dx", self._x.shape))
-        optimiser.step_product(self.weight, dz, self._x)
+            dx = np.dot(dz, self.W, out=self.buffer("dx", self._x.shape))
+        optimiser.step_product(self.weight, *((self._x, dz) if self.is_wide else (dz, self._x)))
         if self.has_bias:
             optimiser.step(self.bias, column_sums(dz))
         return dx

@@ -1,7 +1,7 @@
 """Optimisers: each is given the gradient of one parameter at a time, and moves all of them once a batch.
 
-A weight matrix W (m, n) has the gradient dzᵀ x. It comes as its two factors, so that one call of BLAS,
-C ← α dzᵀ x + β C, multiplies and accumulates; what C, α and β are is what tells the optimisers apart.
+A weight matrix (m, n) has the gradient dzᵀ x. It comes as its two factors u and v, so that one call of BLAS,
+C ← α uᵀ v + β C, multiplies and accumulates; what C, α and β are is what tells the optimisers apart.
 The parameters lie one after another in one flat array, weights first, so that the rest of a step is a
 few passes over that array however many layers there are. Weight decay is decoupled: weights (not biases)
 shrink by 1 − η λ a step (Loshchilov & Hutter, ICLR 2019), which for plain gradient descent is the same
@@ -58,8 +58,8 @@ class Optimiser:
         """Take in the gradient of `parameter`, an array that may be overwritten."""
         raise NotImplementedError
 
-    def step_product(self, parameter: Parameter, dz: Array, x: Array) -> None:
-        """Take in the gradient dzᵀ x of `parameter` (m, n), for dz (b, m) and x (b, n)."""
+    def step_product(self, parameter: Parameter, u: Array, v: Array) -> None:
+        """Take in the gradient uᵀ v of `parameter` (p, q), for u (b, p) and v (b, q)."""
         raise NotImplementedError
 
     def end_batch(self) -> None:
@@ -94,8 +94,8 @@ class SGD(Optimiser):
     def step(self, parameter: Parameter, gradient: Array) -> None:
         axpy(-self.learning_rate, gradient, parameter.value)
 
-    def step_product(self, parameter: Parameter, dz: Array, x: Array) -> None:
-        accumulate(-self.learning_rate, dz, x, self.shrinkage, parameter.value)
+    def step_product(self, parameter: Parameter, u: Array, v: Array) -> None:
+        accumulate(-self.learning_rate, u, v, self.shrinkage, parameter.value)
 
 
 class Momentum(Optimiser):
@@ -111,8 +111,8 @@ class Momentum(Optimiser):
         parameter.companion *= self.momentum
         axpy(-self.learning_rate, gradient, parameter.companion)
 
-    def step_product(self, parameter: Parameter, dz: Array, x: Array) -> None:
-        accumulate(-self.learning_rate, dz, x, self.momentum, parameter.companion)
+    def step_product(self, parameter: Parameter, u: Array, v: Array) -> None:
+        accumulate(-self.learning_rate, u, v, self.momentum, parameter.companion)
 
     def end_batch(self) -> None:
         if self.weight_decay:
@@ -154,8 +154,8 @@ class Adam(Optimiser):
     def step(self, parameter: Parameter, gradient: Array) -> None:
         parameter.companion[...] = gradient
 
-    def step_product(self, parameter: Parameter, dz: Array, x: Array) -> None:
-        accumulate(1.0, dz, x, 0.0, parameter.companion)
+    def step_product(self, parameter: Parameter, u: Array, v: Array) -> None:
+        accumulate(1.0, u, v, 0.0, parameter.companion)
 
     def end_batch(self) -> None:
         a = (1 - self.BETA1) / (self.growth1 * (1 - self.BETA1**self.n_steps))

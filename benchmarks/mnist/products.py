@@ -19,8 +19,9 @@ from threadpoolctl import threadpool_info
 
 Array = NDArray[Any]
 SMALL_PRODUCT, SMALL_RESULT = 1_000_000, 1_200
-FEWEST_ROWS = 4  # of x in a piece; below that, and above so many pieces of W, the whole is as fast
-MOST_PIECES = 8
+FEWEST_ROWS = 8  # of x in a piece, each of which reads all of W anew; with fewer the whole is as fast
+MOST_OUTPUTS_IN_PIECES = SMALL_RESULT // FEWEST_ROWS
+MOST_PIECES = 8  # of a gradient
 
 
 def affine(x: Array, weight: Array, bias: Array | None, out: Array) -> Array:
@@ -32,15 +33,15 @@ def affine(x: Array, weight: Array, bias: Array | None, out: Array) -> Array:
     return out
 
 
-def accumulate(alpha: float, dz: Array, x: Array, beta: float, target: Array) -> None:
-    """target ← alpha dzᵀ x + beta target, for dz (b, m), x (b, n), target (m, n), which is row-major."""
+def accumulate(alpha: float, u: Array, v: Array, beta: float, target: Array) -> None:
+    """target ← alpha uᵀ v + beta target, for u (b, p), v (b, q), target (p, q), which is row-major."""
     gemm = sgemm if target.dtype == np.float32 else dgemm
-    # The transpose of a row-major array is what BLAS calls column-major: only pieces of dz are copied.
-    x_is_row_major, dz_is_row_major = x.flags.c_contiguous, dz.flags.c_contiguous
-    a = x.T if x_is_row_major else x
-    for part in pieces_of_weight(len(x), *target.shape):
-        b = dz[:, part].T if dz_is_row_major else dz[:, part]
-        gemm(alpha, a, b, beta, target[part].T, not x_is_row_major, dz_is_row_major, 1)
+    # The transpose of a row-major array is what BLAS calls column-major: only pieces of u are copied.
+    u_is_row_major, v_is_row_major = u.flags.c_contiguous, v.flags.c_contiguous
+    first = v.T if v_is_row_major else v
+    for part in pieces_of_gradient(len(u), *target.shape):
+        second = u[:, part].T if u_is_row_major else u[:, part]
+        gemm(alpha, first, second, beta, target[part].T, not v_is_row_major, u_is_row_major, 1)
 
 
 def axpy(a: float, x: Array, y: Array) -> None:
@@ -56,10 +57,10 @@ def pieces_of_x(b: int, m: int, n: int) -> tuple[slice, ...]:
 
 
 @lru_cache(maxsize=64)
-def pieces_of_weight(b: int, m: int, n: int) -> tuple[slice, ...]:
-    """The m rows of W in slices, for dzᵀ x."""
-    most = SMALL_PRODUCT // (b * n)
-    return slices(m, most) if MOST_PIECES * most >= m else slices(m, m)
+def pieces_of_gradient(b: int, p: int, q: int) -> tuple[slice, ...]:
+    """The p rows of uᵀ v in slices."""
+    most = SMALL_PRODUCT // (b * q)
+    return slices(p, most) if MOST_PIECES * most >= p else slices(p, p)
 
 
 def slices(length: int, most: int) -> tuple[slice, ...]:

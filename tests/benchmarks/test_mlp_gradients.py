@@ -43,6 +43,7 @@ class FixedDropout(Dropout):
 NETWORKS = {
     "softmax regression": lambda: [Dense(3)],
     "one hidden layer": lambda: [Dense(5), ReLU(), Dense(3)],
+    "wide": lambda: [Dense(151), ReLU(), Dense(3)],
     "batch normalisation": lambda: [Dense(5), BatchNorm(), ReLU(), Dense(3)],
     "dropout": lambda: [Dense(6), ReLU(), FixedDropout(0.4), Dense(3)],
     "all on, deep": lambda: [
@@ -103,11 +104,11 @@ SIZES = [(9, 4, 5), (46, 73, 784), (7, 301, 1000)]  # of b, m and n: whole, and 
 def has_small_kernels(request, monkeypatch):
     """Whatever the processor: the pieces, and without them."""
     products.pieces_of_x.cache_clear()
-    products.pieces_of_weight.cache_clear()
+    products.pieces_of_gradient.cache_clear()
     monkeypatch.setattr(products, "has_small_kernels", lambda: request.param)
     yield request.param
     products.pieces_of_x.cache_clear()
-    products.pieces_of_weight.cache_clear()
+    products.pieces_of_gradient.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -135,12 +136,12 @@ def test_the_affine_map_is_that_of_its_equation(dtype, has_bias, size, has_small
 def test_the_pieces_of_a_product_cover_it_once_and_are_small(has_small_kernels):
     sizes = [*SIZES, (128, 256, 784), (256, 73, 784), (128, 512, 512), (10**6, 3, 2), (1, 1, 1)]
     for b, m, n in sizes:
-        for pieces, length in ((products.pieces_of_x(b, m, n), b), (products.pieces_of_weight(b, m, n), m)):
+        for pieces, length in ((products.pieces_of_x(b, m, n), b), (products.pieces_of_gradient(b, m, n), m)):
             assert [i for part in pieces for i in range(length)[part]] == list(range(length))
             assert len(pieces) == 1 or has_small_kernels
             longest = max(part.stop - part.start for part in pieces)
             assert len(pieces) == 1 or longest * b * m * n // length <= products.SMALL_PRODUCT
-    of_x, of_weight = products.pieces_of_x(46, 73, 784), products.pieces_of_weight(46, 73, 784)
+    of_x, of_weight = products.pieces_of_x(46, 73, 784), products.pieces_of_gradient(46, 73, 784)
     assert len(of_x) == len(of_weight) == (3 if has_small_kernels else 1)
     assert len(products.pieces_of_x(128, 512, 512)) == 1  # two rows at a time would not be worth it
 
