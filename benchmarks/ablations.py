@@ -20,10 +20,22 @@ MARKS = (20, 30, 50, 100)
 DEFAULT = "default"
 
 
-class WideLengths(hpo.GPSearcher):
-    """Length scales less sure: sd 1.8 of their logarithm, not 1.2."""
+class OwnLengths(hpo.GPSearcher):
+    """Each length scale on its own, with nothing in common."""
 
-    prior: ClassVar[Prior] = Prior(length_sd=1.8)
+    prior: ClassVar[Prior] = Prior(length_sd=0.0, length_spread=1.2)
+
+
+class OneLength(hpo.GPSearcher):
+    """Nearly one length scale for all parameters."""
+
+    prior: ClassVar[Prior] = Prior(length_spread=0.2)
+
+
+class FreeLength(hpo.GPSearcher):
+    """What length scales have in common less sure: sd 2 of its logarithm, not 1."""
+
+    prior: ClassVar[Prior] = Prior(length_sd=2.0)
 
 
 class LongLengths(hpo.GPSearcher):
@@ -38,16 +50,16 @@ class MoreNoise(hpo.GPSearcher):
     prior: ClassVar[Prior] = Prior(noise_mean=-5.0)
 
 
-class SameLengths(hpo.GPSearcher):
-    """The same prior of length scales in any dimension."""
-
-    prior: ClassVar[Prior] = Prior(length_growth=0.0)
-
-
 class WholeRange(hpo.GPSearcher):
     """First points from whole ranges, not their middles."""
 
     initial_width: ClassVar[float] = 1.0
+
+
+class NoBelief(hpo.GPSearcher):
+    """No belief that the best is near the middles of fine ranges, beyond the first points."""
+
+    belief_weight: ClassVar[float] = 0.0
 
 
 class QuietOnly(hpo.GPSearcher):
@@ -62,10 +74,12 @@ VARIANTS = {
     "raw or half-rank by leave-one-out": hpo.GPSearcher(warp="auto"),
     "3 initial points": hpo.GPSearcher(n_initial=3),
     "10 initial points": hpo.GPSearcher(n_initial=10),
-    "wide prior of length scales": WideLengths(),
+    "each length scale on its own": OwnLengths(),
+    "nearly one length scale for all": OneLength(),
+    "the common length scale less sure": FreeLength(),
     "longer length scales": LongLengths(),
     "first points from whole ranges": WholeRange(),
-    "the same length scales in any dimension": SameLengths(),
+    "no belief in the middles later": NoBelief(),
     "no fit that begins at much noise": QuietOnly(),
     "more noise expected": MoreNoise(),
 }

@@ -43,10 +43,12 @@ PRESETS = {
               "full: compare these instead of the headline.")  # fmt: skip
 @click.option("--trials", type=click.IntRange(1), default=None, help="Budget of a run, not the preset's.")
 @click.option("--seeds", type=click.IntRange(1), default=None, help="Paired runs, not the preset's.")
+@click.option("--initial", type=click.IntRange(0), default=None, help="Random configurations that all share "
+              "first, 10 or a third of the trials by default; 0: each begins as it likes.")  # fmt: skip
 @click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default.")
 def command(
     preset: str, model: str, data: str | None, out: str | None, searchers: str | None,
-    trials: int | None, seeds: int | None, jobs: int | None,
+    trials: int | None, seeds: int | None, initial: int | None, jobs: int | None,
 ) -> None:  # fmt: skip
     """Compare grid, random, Gaussian process, genetic and TPE on MNIST and write the report.
 
@@ -72,7 +74,7 @@ def command(
     if preset == "full" and searchers is None:
         report = _headline(problem, space, size.n_trials, folder)
     else:
-        report = _comparison(problem, space, size, searchers or ALL_SEARCHERS, folder, jobs)
+        report = _comparison(problem, space, size, searchers or ALL_SEARCHERS, initial, folder, jobs)
     click.echo(f"report: {report}")
 
 
@@ -83,13 +85,19 @@ def _headline(problem: Problem, space: hpo.Space, n_trials: int, folder: Path) -
 
 
 def _comparison(
-    problem: Problem, space: hpo.Space, size: Preset, searchers: str, folder: Path, jobs: int | None
+    problem: Problem,
+    space: hpo.Space,
+    size: Preset,
+    searchers: str,
+    n_initial: int | None,
+    folder: Path,
+    jobs: int | None,
 ) -> Path:
     tasks = {f"MNIST, {problem.model}": problem.task(space)}
     try:
         comparison = hpo.compare(
-            tasks, searchers.split(","), n_trials=size.n_trials, repeats=size.repeats, out=str(folder),
-            n_jobs=jobs,
+            tasks, searchers.split(","), n_trials=size.n_trials, repeats=size.repeats,
+            n_initial=n_initial, out=str(folder), n_jobs=jobs,
         )  # fmt: skip
     except ValueError as error:  # such as results of another definition in the folder
         raise click.ClickException(str(error)) from error

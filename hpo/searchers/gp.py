@@ -20,6 +20,7 @@ from hpo.space import Space
 from hpo.trial import History, Suggestion
 
 MAX_LISTED = 4096  # a space with at most this many configurations is scored whole
+MIDDLE_SD = 0.3  # of the belief that the best is near the middle of a fine range
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class GPSearcher(Searcher):
     # No options: what a user knows of length scales the data know better.
     prior: ClassVar[Prior] = Prior()
     initial_width: ClassVar[float] = 0.6  # share of a fine range, around its middle, of the first points
+    belief_weight: ClassVar[float] = 10.0  # trials that outweigh the belief in the middles of fine ranges
 
     def __post_init__(self) -> None:
         if isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 2:
@@ -69,7 +71,7 @@ class GPSearcher(Searcher):
             u = _spread_out(space, history, seen, features, self.initial_width, rng)
             return Suggestion(space.decode(u[None])[0], {"reason": "initial"})
         model = Surrogate.fitted(features, history, self.warp, self.prior)
-        found = _maximum(space, history, seen, features, model, rng)
+        found = _maximum(space, history, seen, features, model, self.belief_weight, rng)
         if found is None:
             u, value = untried(space, history, rng)[0], None
         else:
@@ -115,6 +117,7 @@ def _maximum(
     seen: _Seen,
     features: Features,
     model: Surrogate,
+    belief_weight: float,
     rng: np.random.Generator,
 ) -> tuple[Array, float] | None:
     """Best new configuration by the model, and its acquisition value."""
@@ -123,17 +126,45 @@ def _maximum(
         best = int(np.argmax(np.round(values, 9)))
         return seen.listed[best], float(values[best])
 
+    belief = _Belief.in_middles(_is_fine(space), belief_weight / max(len(history), 1))
+
+    def score(U: Array) -> Array:
+        return model.score(features(U)) + belief.log_density(U)[0]
+
     def score_with_gradient(U: Array) -> tuple[Array, Array]:
         values, gradient = model.score_with_gradient(features(U))
-        return values, features.pull_back(gradient)
+        believed, slope = belief.log_density(U)
+        return values + believed, features.pull_back(gradient) + slope
 
     return maximize(
-        lambda U: model.score(features(U)),
+        score,
         score_with_gradient,
         Domain(space.n_cells, space.is_categorical, space.snap, seen.allowed),
         _candidates(space, history, rng),
         rng,
     )
+
+
+@dataclass(frozen=True)
+class _Belief:
+    """A guess of where the best is, a normal density at the middle of the ranges, that fades as trials come.
+
+    The uncertainty of the model is greatest in the corners, and in many dimensions there are more of them
+    than trials. So the acquisition is multiplied by the density to the power of weight / n, n the number
+    of finished trials (Hvarfner et al., "πBO", ICLR 2022, arXiv 2204.11051, eq. 6).
+    """
+
+    precision: Array  # of each column, (d,); 0 where there is no middle
+
+    @classmethod
+    def in_middles(cls, is_fine: NDArray[np.bool_], power: float) -> _Belief:
+        return cls(np.where(is_fine, power / MIDDLE_SD**2, 0.0))
+
+    def log_density(self, U: Array) -> tuple[Array, Array]:
+        """Without its constant, (m,), and its gradient, (m, d)."""
+        aside = np.where(np.isnan(U), 0.0, U - 0.5)
+        gradient = -self.precision * aside
+        return 0.5 * (gradient * aside).sum(1), gradient
 
 
 def _candidates(space: Space, history: History, rng: np.random.Generator, n: int = 512) -> Array:
@@ -172,8 +203,7 @@ def _spread_out(
             return np.asarray(point[0])
     U = space.sample(16, rng) if seen.listed is None else seen.listed[rng.integers(len(seen.listed), size=16)]
     squeezed = 0.5 + width * (U - 0.5)
-    is_fine = ~space.is_categorical & (space.n_cells > SMOOTH_CELLS)
-    U = space.snap(np.where(is_fine, squeezed, U))
+    U = space.snap(np.where(_is_fine(space), squeezed, U))
     U = U[seen.allowed(U)]
     if len(U) == 0:
         return np.asarray(untried(space, history, rng)[0])
@@ -183,6 +213,12 @@ def _spread_out(
     Z = features(U)
     distance = squared_distance(Z, features(earlier), np.ones(Z.shape[1])).min(1)
     return np.asarray(U[int(np.argmax(np.round(distance, 9)))])
+
+
+def _is_fine(space: Space) -> NDArray[np.bool_]:
+    """Columns with so many values in order that their ends are only where someone stopped, (d,)."""
+    fine: NDArray[np.bool_] = ~space.is_categorical & (space.n_cells > SMOOTH_CELLS)
+    return fine
 
 
 @cache
