@@ -1,7 +1,7 @@
 """Trials on disk: SQLite files and PostgreSQL databases, one schema for both.
 
-`connection` opens a database, `database` runs transactions in it and `wal` those of a file; `schema` and
-``migrations`` say what is there, `rows` turns records into rows and back, and `statements` are the SQL.
+`connection` opens a database and `database` runs transactions in it; `schema` and ``migrations`` say what
+is there, `rows` turns records into rows and back, and `statements` are the SQL.
 `catalog` has the studies, `store` the trials of one; `presence` and `owner` tell whether whoever runs a
 trial still lives. Nothing is ever unpickled.
 """

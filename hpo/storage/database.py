@@ -11,8 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from hpo.storage.connection import StorageError, connect, damaged, explained, sqlite_path
-from hpo.storage.wal import File
+from hpo.storage.connection import StorageError, connect, damaged, explained
 
 T = TypeVar("T")
 
@@ -35,8 +34,8 @@ class Database:
         self.engine = connect(storage, create=create)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.shown = str(storage) if self.is_sqlite else self.engine.url.render_as_string()  # no password
-        path = sqlite_path(storage)
-        self._file = None if path is None else File(path, self.engine)
+        # One connection to a file for all transactions: to hand it out costs as much as a statement.
+        self._connection = self.engine.connect() if self.is_sqlite else None
         self._lock = threading.RLock()
 
     def transact(self, work: Callable[[Connection], T]) -> T:
@@ -72,14 +71,15 @@ class Database:
 
     def close(self) -> None:
         """Let go of it."""
-        if self._file is not None:
-            self._file.close()
+        if self._connection is not None:
+            self._connection.close()
         self.engine.dispose()
 
     def _once(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction; an error undoes it."""
-        if self._file is not None:
-            return self._file.transact(work)
+        if self._connection is not None:
+            with self._connection.begin():
+                return work(self._connection)
         with self.engine.begin() as connection:
             return work(connection)
 

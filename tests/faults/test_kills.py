@@ -40,7 +40,7 @@ def contribute(storage, n_trials, name="study"):
 
 
 def started(call):
-    often = "from hpo.storage import wal; wal.COMMITS = 5"  # each copies the log into the file
+    often = "from hpo.storage import connection; connection.LOG_PAGES = 15"  # a log is copied into the file
     code = f"{often}; from tests.faults.test_kills import *; {call}"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, stderr=subprocess.PIPE)

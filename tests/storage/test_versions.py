@@ -58,6 +58,24 @@ def test_another_programs_file_is_refused_and_left_as_it_is(tmp_path, mode):
     assert file.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("version", "is_safe"),
+    [
+        ((3, 40, 1), False),
+        ((3, 44, 5), False),
+        ((3, 44, 6), True),
+        ((3, 45, 0), False),
+        ((3, 50, 6), False),
+        ((3, 50, 7), True),
+        ((3, 51, 2), False),
+        ((3, 51, 3), True),
+        ((3, 53, 0), True),
+    ],
+)
+def test_a_write_ahead_log_only_where_its_reset_is_mended(version, is_safe):
+    assert connection._wal_is_safe(version) == is_safe
+
+
 @pytest.mark.parametrize("prefix", ["", "sqlite:///", "sqlite+pysqlite3:///"])
 def test_the_promises_of_sqlite_are_switched_on(tmp_path, prefix):
     if prefix.startswith("sqlite+"):
@@ -68,9 +86,11 @@ def test_the_promises_of_sqlite_are_switched_on(tmp_path, prefix):
     with engine.begin() as opened:
         found = {
             name: opened.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("synchronous", "busy_timeout", "foreign_keys")
+            for name in ("synchronous", "busy_timeout", "foreign_keys", "journal_mode")
         }
-    assert found == {"synchronous": 2, "busy_timeout": 30_000, "foreign_keys": 1}
+    is_safe = connection._wal_is_safe(engine.dialect.dbapi.sqlite_version_info)
+    expected = {"synchronous": 2, "busy_timeout": 30_000, "foreign_keys": 1}
+    assert found == {**expected, "journal_mode": "wal" if is_safe else "persist"}
 
 
 @pytest.mark.parametrize(
