@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from hpo.gp.kernels import Array, Features, squared_distance
-from hpo.gp.maximize import SMOOTH_CELLS, Domain, maximize
+from hpo.gp.maximize import Domain, maximize
 from hpo.gp.regression import Prior
 from hpo.searchers.base import Searcher, SearchSpaceExhausted
+from hpo.searchers.middle import Belief, toward_middle
 from hpo.searchers.surrogate import WARPS, Surrogate, short
 from hpo.searchers.untried import untried
 from hpo.space import Space
 from hpo.trial import History, Suggestion
 
 MAX_LISTED = 4096  # a space with at most this many configurations is scored whole
-MIDDLE_SD = 0.3  # of the belief that the best is near the middle of a fine range
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _maximum(
         best = int(np.argmax(np.round(values, 9)))
         return seen.listed[best], float(values[best])
 
-    belief = _Belief.in_middles(_is_fine(space), belief_weight / max(len(history), 1))
+    belief = Belief.after(len(history), space, belief_weight)
 
     def score(U: Array) -> Array:
         return model.score(features(U)) + belief.log_density(U)[0]
@@ -143,28 +143,6 @@ def _maximum(
         _candidates(space, history, rng),
         rng,
     )
-
-
-@dataclass(frozen=True)
-class _Belief:
-    """A guess of where the best is, a normal density at the middle of the ranges, that fades as trials come.
-
-    The uncertainty of the model is greatest in the corners, and in many dimensions there are more of them
-    than trials. So the acquisition is multiplied by the density to the power of weight / n, n the number
-    of finished trials (Hvarfner et al., "πBO", ICLR 2022, arXiv 2204.11051, eq. 6).
-    """
-
-    precision: Array  # of each column, (d,); 0 where there is no middle
-
-    @classmethod
-    def in_middles(cls, is_fine: NDArray[np.bool_], power: float) -> _Belief:
-        return cls(np.where(is_fine, power / MIDDLE_SD**2, 0.0))
-
-    def log_density(self, U: Array) -> tuple[Array, Array]:
-        """Without its constant, (m,), and its gradient, (m, d)."""
-        aside = np.where(np.isnan(U), 0.0, U - 0.5)
-        gradient = -self.precision * aside
-        return 0.5 * (gradient * aside).sum(1), gradient
 
 
 def _candidates(space: Space, history: History, rng: np.random.Generator, n: int = 512) -> Array:
@@ -191,19 +169,14 @@ def _spread_out(
     width: float,
     rng: np.random.Generator,
 ) -> Array:
-    """The centre first, then random points near it, each the farthest of a few from all earlier ones.
-
-    The ends of a fine range are where its author stopped caring, and in many dimensions most of the
-    cube is near some end. Of a few choices each was written down: those are drawn from all alike.
-    """
+    """The centre first, then random points near it, each the farthest of a few from all earlier ones."""
     if history.k == 0 or not (len(history) or len(history.pending)):
         centre = np.where(space.is_categorical, rng.random(len(space.names)), 0.5)
         point = space.snap(centre[None])
         if seen.allowed(point)[0]:
             return np.asarray(point[0])
     U = space.sample(16, rng) if seen.listed is None else seen.listed[rng.integers(len(seen.listed), size=16)]
-    squeezed = 0.5 + width * (U - 0.5)
-    U = space.snap(np.where(_is_fine(space), squeezed, U))
+    U = toward_middle(space, U, width)
     U = U[seen.allowed(U)]
     if len(U) == 0:
         return np.asarray(untried(space, history, rng)[0])
@@ -213,12 +186,6 @@ def _spread_out(
     Z = features(U)
     distance = squared_distance(Z, features(earlier), np.ones(Z.shape[1])).min(1)
     return np.asarray(U[int(np.argmax(np.round(distance, 9)))])
-
-
-def _is_fine(space: Space) -> NDArray[np.bool_]:
-    """Columns with so many values in order that their ends are only where someone stopped, (d,)."""
-    fine: NDArray[np.bool_] = ~space.is_categorical & (space.n_cells > SMOOTH_CELLS)
-    return fine
 
 
 @cache
