@@ -56,12 +56,6 @@ class WholeRange(hpo.GPSearcher):
     initial_width: ClassVar[float] = 1.0
 
 
-class NoBelief(hpo.GPSearcher):
-    """No belief that the best is near the middles of fine ranges, beyond the first points."""
-
-    belief_weight: ClassVar[float] = 0.0
-
-
 class QuietOnly(hpo.GPSearcher):
     """Every fit begins at little noise, none at much."""
 
@@ -79,7 +73,6 @@ VARIANTS = {
     "the common length scale less sure": FreeLength(),
     "longer length scales": LongLengths(),
     "first points from whole ranges": WholeRange(),
-    "no belief in the middles later": NoBelief(),
     "no fit that begins at much noise": QuietOnly(),
     "more noise expected": MoreNoise(),
 }

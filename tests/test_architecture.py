@@ -23,7 +23,6 @@ MAY_IMPORT = {
         "hpo.searchers.seeding",
         "hpo.searchers.untried",
         "hpo.searchers.surrogate",
-        "hpo.searchers.middle",
         "hpo.searchers.climb",
     ),
     "hpo.storage": ("hpo.space", "hpo.trial", "hpo.storage"),

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from hpo.gp.kernels import Array, Features, squared_distance
-from hpo.gp.maximize import Domain, maximize
+from hpo.gp.maximize import SMOOTH_CELLS, Domain, maximize
 from hpo.gp.regression import Prior
 from hpo.searchers.base import Searcher, SearchSpaceExhausted
-from hpo.searchers.middle import Belief, toward_middle
 from hpo.searchers.surrogate import WARPS, Surrogate, short
 from hpo.searchers.untried import untried
 from hpo.space import Space
@@ -50,7 +49,6 @@ class GPSearcher(Searcher):
     # No options: what a user knows of length scales the data know better.
     prior: ClassVar[Prior] = Prior()
     initial_width: ClassVar[float] = 0.6  # share of a fine range, around its middle, of the first points
-    belief_weight: ClassVar[float] = 10.0  # trials that outweigh the belief in the middles of fine ranges
 
     def __post_init__(self) -> None:
         if isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 2:
@@ -71,7 +69,7 @@ class GPSearcher(Searcher):
             u = _spread_out(space, history, seen, features, self.initial_width, rng)
             return Suggestion(space.decode(u[None])[0], {"reason": "initial"})
         model = Surrogate.fitted(features, history, self.warp, self.prior)
-        found = _maximum(space, history, seen, features, model, self.belief_weight, rng)
+        found = _maximum(space, history, seen, features, model, rng)
         if found is None:
             u, value = untried(space, history, rng)[0], None
         else:
@@ -117,7 +115,6 @@ def _maximum(
     seen: _Seen,
     features: Features,
     model: Surrogate,
-    belief_weight: float,
     rng: np.random.Generator,
 ) -> tuple[Array, float] | None:
     """Best new configuration by the model, and its acquisition value."""
@@ -126,18 +123,12 @@ def _maximum(
         best = int(np.argmax(np.round(values, 9)))
         return seen.listed[best], float(values[best])
 
-    belief = Belief.after(len(history), space, belief_weight)
-
-    def score(U: Array) -> Array:
-        return model.score(features(U)) + belief.log_density(U)[0]
-
     def score_with_gradient(U: Array) -> tuple[Array, Array]:
         values, gradient = model.score_with_gradient(features(U))
-        believed, slope = belief.log_density(U)
-        return values + believed, features.pull_back(gradient) + slope
+        return values, features.pull_back(gradient)
 
     return maximize(
-        score,
+        lambda U: model.score(features(U)),
         score_with_gradient,
         Domain(space.n_cells, space.is_categorical, space.snap, seen.allowed),
         _candidates(space, history, rng),
@@ -169,14 +160,19 @@ def _spread_out(
     width: float,
     rng: np.random.Generator,
 ) -> Array:
-    """The centre first, then random points near it, each the farthest of a few from all earlier ones."""
+    """The centre first, then random points near it, each the farthest of a few from all earlier ones.
+
+    The ends of a fine range are where its author stopped caring, and in many dimensions most of the
+    cube is near some end. Of a few choices each was written down: those are drawn from all alike.
+    """
     if history.k == 0 or not (len(history) or len(history.pending)):
         centre = np.where(space.is_categorical, rng.random(len(space.names)), 0.5)
         point = space.snap(centre[None])
         if seen.allowed(point)[0]:
             return np.asarray(point[0])
     U = space.sample(16, rng) if seen.listed is None else seen.listed[rng.integers(len(seen.listed), size=16)]
-    U = toward_middle(space, U, width)
+    is_fine = ~space.is_categorical & (space.n_cells > SMOOTH_CELLS)
+    U = space.snap(np.where(is_fine, 0.5 + width * (U - 0.5), U))
     U = U[seen.allowed(U)]
     if len(U) == 0:
         return np.asarray(untried(space, history, rng)[0])
