@@ -48,7 +48,7 @@ class GPSearcher(Searcher):
     name: ClassVar[str] = "gp"
     # No options: what a user knows of length scales the data know better.
     prior: ClassVar[Prior] = Prior()
-    initial_width: ClassVar[float] = 0.6  # share of a fine range, around its middle, of the first points
+    initial_width: ClassVar[float] = 0.8  # share of a fine range, around its middle, of the first points
 
     def __post_init__(self) -> None:
         if isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 2:
