@@ -19,8 +19,8 @@ from hpo.pruning import Pruner, resolve_pruner
 from hpo.results import Results
 from hpo.searchers import Searcher, resolve
 from hpo.space import Space
+from hpo.suggest import live, suggested
 from hpo.trial import Trial, TrialState
-from hpo.turn import live, suggested
 
 Callback = Callable[["Study", Trial], None]
 Storage = str | os.PathLike[str]

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "hpo.ledger": ("hpo.space", "hpo.trial"),
     "hpo.book": ("hpo.trial", "hpo.ledger", "hpo.execution"),
     "hpo.results": ("hpo.trial", "hpo.book", "hpo.recommendation"),
-    "hpo.turn": ("hpo.trial", "hpo.ledger", "hpo.execution", "hpo.pruning", "hpo.searchers.base"),
+    "hpo.suggest": ("hpo.trial", "hpo.ledger", "hpo.execution", "hpo.pruning", "hpo.searchers.base"),
     "hpo.loop": ("hpo.trial", "hpo.searchers.base", "hpo.execution"),
     "hpo.definition": ("hpo.space", "hpo.searchers", "hpo.pruning"),
     "hpo.recommendation": ("hpo.space", "hpo.trial", "hpo.gp"),

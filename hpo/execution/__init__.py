@@ -2,7 +2,7 @@
 
 `options` says how, `outcome` is one evaluation, and `runners` has the interface of such a place and the
 plainest one. `workers` are processes of our own (`serving` is what goes on in one, `guard` ends what is left
-of them, `notes` keep what a trial reported before it was killed), `executors` everything that has ``submit``;
+of them, `reports` keep what a trial said before it was killed), `executors` everything that has ``submit``;
 `payload` is how an objective gets there.
 """
 

@@ -11,9 +11,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from hpo.execution.notes import Notes, of_trial
 from hpo.execution.outcome import evaluate
 from hpo.execution.payload import ObjectiveError, loaded
+from hpo.execution.reports import ReportFile, of_trial
 
 READY = "ready"  # said when the objective is loaded and trials may come
 
@@ -51,10 +51,10 @@ def serve(connection: Connection[Any, Any]) -> None:
             live = connection.recv()
         except EOFError:
             return
-        notes = Notes(of_trial(Path(setup.objective).parent, live.number))
-        live.on_report = notes.add
+        report_file = ReportFile(of_trial(Path(setup.objective).parent, live.number))
+        live.on_report = report_file.add
         outcome = evaluate(objective, live)
-        notes.close()
+        report_file.close()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # an objective may have closed it
                 stream.flush()

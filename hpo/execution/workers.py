@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from hpo.execution.guard import Guard
-from hpo.execution.notes import of_trial, taken
 from hpo.execution.outcome import LiveTrial, Objective, Outcome
 from hpo.execution.payload import ObjectiveError, dump
+from hpo.execution.reports import of_trial, taken
 from hpo.execution.serving import READY, Setup
 from hpo.trial import TrialState
 
@@ -157,7 +157,7 @@ class Workers:
             else:
                 self._idle.append(worker)
             if message.reports:
-                self._noted(worker)  # and come with the outcome as well
+                self._reported(worker)  # and come with the outcome as well
             return message
         seconds = time.monotonic() - worker.begin
         if message is _GONE:
@@ -174,10 +174,10 @@ class Workers:
             raise WorkerError(
                 f"{MAX_FAILED_STARTS} worker processes in a row ended as they started: {reason}"
             )
-        reports = self._noted(worker)
+        reports = self._reported(worker)
         return Outcome(TrialState.FAILED, None, failure, reason, reports, max(0.0, seconds))
 
-    def _noted(self, worker: _Worker) -> dict[int, float]:
+    def _reported(self, worker: _Worker) -> dict[int, float]:
         """What a worker's trial had reported when it ended; asked once."""
         return taken(of_trial(Path(self._place[1].objective).parent, worker.number))
 

@@ -1,4 +1,4 @@
-"""A trial's turn: what the searcher suggests for it, and what its objective is given."""
+"""What a searcher suggests for the next trial, and what the objective of a trial is given."""
 
 from __future__ import annotations
 

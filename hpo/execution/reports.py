@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-class Notes:
+class ReportFile:
     """Writes down what one trial reports.
 
     Parameters
