@@ -1,13 +1,16 @@
 """A study keeps every result, survives its objective, and turns the direction at one place."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
 import hpo
+from hpo.book import finished
+from hpo.execution import Outcome
 from hpo.searchers.base import Searcher
-from hpo.trial import Suggestion
+from hpo.trial import Suggestion, Trial, TrialState
 
 
 class Uniform(Searcher):
@@ -149,3 +152,11 @@ def test_nothing_complete_nothing_recommended():
     study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
     with pytest.raises(ValueError, match="recommend: none of the 0 trials"):
         study.recommend()
+
+
+def test_a_finished_trial_keeps_all_that_its_outcome_does_not_say():
+    running = Trial(7, {"x": 0.5}, info={"reason": "initial"}, started=12.5, search_seconds=0.25)
+    outcome = Outcome(TrialState.FAILED, None, "timeout", "after 3 s", {0: 1.0}, 3.0)
+    found = finished(running, 2, outcome)
+    said = {f.name: getattr(outcome, f.name) for f in dataclasses.fields(Outcome)}
+    assert found == dataclasses.replace(running, attempt=2, finished=found.finished, **said)
