@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.mnist.products import Array, accumulate, axpy
+from benchmarks.mnist.products import Array, accumulate, aligned, axpy
 
 BLOCK = 65_536  # numbers a pass; four arrays of as many float32 fit a second-level cache
 
@@ -48,7 +48,8 @@ class Optimiser:
         self.parameters = sorted(parameters, key=lambda parameter: not parameter.decays)
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
-        self.companions = np.zeros(sum(p.value.size for p in parameters), parameters[0].value.dtype)
+        size = sum(p.value.size for p in parameters)
+        self.companions = aligned((size,), parameters[0].value.dtype)
         self._lay_out()
 
     def begin_batch(self) -> None:
@@ -71,7 +72,8 @@ class Optimiser:
         return 1 - self.learning_rate * self.weight_decay
 
     def _lay_out(self) -> None:
-        self.values = np.concatenate([p.value.reshape(-1) for p in self.parameters])
+        self.values = aligned(self.companions.shape, self.companions.dtype)
+        np.concatenate([p.value.reshape(-1) for p in self.parameters], out=self.values)
         self.n_decaying = sum(p.value.size for p in self.parameters if p.decays)
         begin = 0
         for p in self.parameters:
@@ -121,34 +123,39 @@ class Momentum(Optimiser):
 
 
 class Adam(Optimiser):
-    """m ← β₁ m + (1−β₁) g,  v ← β₂ v + (1−β₂) g²,  θ ← (1 − η λ) θ − η m̂ / (√v̂ + ε).
+    """m ← β₁ m + (1−β₁) g,  v ← β₂ v + (1−β₂) g²,  θ ← (1 − η λ) θ − η m̂ / √(v̂ + ε²).
 
     Kingma & Ba, ICLR 2015, algorithm 1; g is the companion of θ. So that nothing need be multiplied by
     β₁ and β₂ at each step, which would cost a pass each, what is kept are sums that grow instead of
     fading: M = Σ g / β₁ˢ and V = Σ g² / β₂ˢ over the steps s, of which m̂ = a M and v̂ = k² V with
-    a = (1−β₁) β₁ᵗ / (1−β₁ᵗ) and k² = (1−β₂) β₂ᵗ / (1−β₂ᵗ). Then m̂ / (√v̂ + ε) = (a/k) M / (√V + ε/k).
+    a = (1−β₁) β₁ᵗ / (1−β₁ᵗ) and k² = (1−β₂) β₂ᵗ / (1−β₂ᵗ). Then m̂ / √v̂ = (a/k) M / √V.
+    The paper adds ε to √v̂, another pass; here ε² / (1−β₂) joins V whenever V is scaled back, and fades
+    like the rest of it: in the long run v̂ holds between ε² and 2 ε² more than the gradients gave it.
     """
 
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
-    GROWTH = 1e6  # how far a sum may grow beyond what it stands for before it is scaled back
+    FLOOR = EPSILON**2 / (1 - BETA2)
+    GROWTH1, GROWTH2 = 1e6, 2.0  # how far M and V may grow beyond what they stand for
 
     def __init__(
         self, parameters: Sequence[Parameter], learning_rate: float, weight_decay: float = 0.0
     ) -> None:
         super().__init__(parameters, learning_rate, weight_decay)
         self.n_steps = 0
-        self.M, self.V = np.zeros_like(self.values), np.zeros_like(self.values)
+        self.M, self.V = (aligned(self.values.shape, self.values.dtype) for _ in range(2))
+        self.V += self.FLOOR
         self.growth1 = self.growth2 = 1.0  # 1 / β₁ˢ and 1 / β₂ˢ, s counted from the last scaling back
 
     def begin_batch(self) -> None:
         self.n_steps += 1
         self.growth1 /= self.BETA1
         self.growth2 /= self.BETA2
-        if self.growth1 > self.GROWTH:
+        if self.growth1 > self.GROWTH1:
             self.M /= self.growth1
             self.growth1 = 1.0
-        if self.growth2 > self.GROWTH:
+        if self.growth2 > self.GROWTH2:
             self.V /= self.growth2
+            self.V += self.FLOOR
             self.growth2 = 1.0
 
     def step(self, parameter: Parameter, gradient: Array) -> None:
@@ -160,7 +167,7 @@ class Adam(Optimiser):
     def end_batch(self) -> None:
         a = (1 - self.BETA1) / (self.growth1 * (1 - self.BETA1**self.n_steps))
         k = ((1 - self.BETA2) / (self.growth2 * (1 - self.BETA2**self.n_steps))) ** 0.5
-        epsilon, factor = self.EPSILON / k, -self.learning_rate * a / k
+        factor = -self.learning_rate * a / k
         for begin in range(0, self.values.size, BLOCK):
             block = slice(begin, begin + BLOCK)
             theta, g, M, V = self.values[block], self.companions[block], self.M[block], self.V[block]
@@ -168,7 +175,6 @@ class Adam(Optimiser):
             g *= g
             axpy(self.growth2, g, V)
             np.sqrt(V, out=g)
-            g += epsilon
             np.divide(M, g, out=g)
             if self.weight_decay:
                 theta[: max(self.n_decaying - begin, 0)] *= self.shrinkage

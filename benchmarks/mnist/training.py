@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from benchmarks.mnist.layers import Array, Layer, cross_entropy
 from benchmarks.mnist.optimisers import Optimiser, Parameter
+from benchmarks.mnist.products import aligned
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda progress: 1.0,
@@ -48,7 +49,7 @@ class Network:
         return [parameter for layer in self.layers for parameter in layer.parameters]
 
     def step(self, x: Array, target: Array, optimiser: Optimiser) -> float:
-        """One step on a batch with one-hot `target` (b, k); returns its mean loss before the step."""
+        """One step on a batch with `target` as in `cross_entropy`; returns its mean loss before the step."""
         optimiser.begin_batch()
         loss, dz = cross_entropy(self.forward(x, training=True), target)
         if not math.isfinite(loss):
@@ -103,21 +104,21 @@ def train_epochs(
     rows = np.arange(len(X)) if rows is None else rows.copy()
     base_rate = optimiser.learning_rate
     batch_size = min(batch_size, len(rows))
-    one_hot = np.eye(n_classes, dtype=X.dtype)
-    x_buffer = np.empty((batch_size, *X.shape[1:]), X.dtype)
+    one_hot = np.eye(n_classes, dtype=X.dtype) / X.dtype.type(batch_size)
+    x_buffer, moved = (aligned((batch_size, *X.shape[1:]), X.dtype) for _ in range(2))
     target_buffer = np.empty((batch_size, n_classes), X.dtype)
-    moved = np.empty_like(x_buffer)
     n_batches = len(rows) // batch_size
     for epoch in range(epochs):
         rng.shuffle(rows)
+        shuffled = codes[rows]
         total = 0.0
         if epoch == 0:
             check_finite(X[rows[n_batches * batch_size :]])  # those that no batch will hold
         for batch in range(n_batches):
-            chosen = rows[batch * batch_size : (batch + 1) * batch_size]
+            chosen = slice(batch * batch_size, (batch + 1) * batch_size)
             # mode="clip" lets take write into `out` directly; the rows are in range
-            X.take(chosen, axis=0, out=x_buffer, mode="clip")
-            one_hot.take(codes.take(chosen), axis=0, out=target_buffer, mode="clip")
+            X.take(rows[chosen], axis=0, out=x_buffer, mode="clip")
+            one_hot.take(shuffled[chosen], axis=0, out=target_buffer, mode="clip")
             if epoch == 0:
                 check_finite(x_buffer)
             progress = (epoch + batch / n_batches) / epochs
