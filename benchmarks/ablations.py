@@ -56,6 +56,12 @@ class WholeRange(hpo.GPSearcher):
     initial_width: ClassVar[float] = 1.0
 
 
+class NoDoubt(hpo.GPSearcher):
+    """The sd of the fit as it is, however many length scales were fitted."""
+
+    most_doubt: ClassVar[float] = 1.0
+
+
 class QuietOnly(hpo.GPSearcher):
     """Every fit begins at little noise, none at much."""
 
@@ -72,6 +78,7 @@ VARIANTS = {
     "nearly one length scale for all": OneLength(),
     "the common length scale less sure": FreeLength(),
     "longer length scales": LongLengths(),
+    "the sd as it is, in all dimensions": NoDoubt(),
     "first points from whole ranges": WholeRange(),
     "no fit that begins at much noise": QuietOnly(),
     "more noise expected": MoreNoise(),

@@ -48,6 +48,7 @@ class GPSearcher(Searcher):
     name: ClassVar[str] = "gp"
     # No options: what a user knows of length scales the data know better.
     prior: ClassVar[Prior] = Prior()
+    most_doubt: ClassVar[float] = 2.0  # see `doubt`
     initial_width: ClassVar[float] = 0.8  # share of a fine range, around its middle, of the first points
 
     def __post_init__(self) -> None:
@@ -61,6 +62,18 @@ class GPSearcher(Searcher):
         with _blas().limit(limits=1):  # thread counts change sums, and threads fight at these sizes
             return self._suggest(space, history, rng)
 
+    @classmethod
+    def doubt(cls, n_lengths: int) -> float:
+        """What the posterior's sd is multiplied by in the acquisition.
+
+        The sd holds for the fitted hyperparameters, which are not the true ones: it is too small, and more
+        so the more of them are fitted to the same trials. Expected improvement then creeps about the best
+        trial, one parameter at a time. Up to four length scales it is left as it is, from eight on it is
+        doubled: smooth functions of few parameters lose by it, all else gains (docs/ablations.md). In the
+        theory of confidence bounds, too, the factor grows with the dimension (Srinivas et al., ICML 2010).
+        """
+        return float(np.clip(n_lengths / 4, 1.0, cls.most_doubt))
+
     def _suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         seen = _Seen(space, history)
         features = Features(space.n_cells, space.is_categorical, space.is_conditional)
@@ -68,7 +81,7 @@ class GPSearcher(Searcher):
         if int(complete.sum()) < self.n_initial:
             u = _spread_out(space, history, seen, features, self.initial_width, rng)
             return Suggestion(space.decode(u[None])[0], {"reason": "initial"})
-        model = Surrogate.fitted(features, history, self.warp, self.prior)
+        model = Surrogate.fitted(features, history, self.warp, self.prior, self.doubt(len(features.columns)))
         found = _maximum(space, history, seen, features, model, rng)
         if found is None:
             u, value = untried(space, history, rng)[0], None
