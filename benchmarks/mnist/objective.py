@@ -60,17 +60,20 @@ def wide_space(max_epochs: int = 20) -> hpo.Space:
     )
 
 
-def cnn_space(max_epochs: int = 12) -> hpo.Space:
-    """Filters, kernel and training of the convolutional network, whose epochs are dear: 12 at most."""
-    most = min(12, max_epochs)
+def cnn_space(max_epochs: int = 18) -> hpo.Space:
+    """Filters, kernel and training of the convolutional network, whose epochs are dear: 18 at most.
+
+    Searches in half these ranges chose the most units, the most epochs and the highest rate they were given.
+    """
+    most = min(18, max_epochs)
     return hpo.Space(
         {
             "n_filters": hpo.Int(8, 16, log=True),
             "kernel_size": hpo.Ordinal([3, 5]),
-            "hidden_size": hpo.Int(64, 192, log=True),
-            "learning_rate": hpo.Float(1e-3, 8e-3, log=True),
+            "hidden_size": hpo.Int(64, 384, log=True),
+            "learning_rate": hpo.Float(1e-3, 2e-2, log=True),
             "epochs": hpo.Int(min(6, most), most),
-            "dropout": hpo.Float(0.0, 0.4),
+            "dropout": hpo.Float(0.0, 0.5),
             "max_shift": hpo.Int(0, 2),
         }
     )

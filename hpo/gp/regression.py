@@ -203,8 +203,9 @@ def log_posterior(
     signal, noise = float(np.exp(theta[-2])), float(np.exp(theta[-1]))
     M, slope = matern52_with_slope(squared_distance(Z, Z, w))
     L = _cholesky(signal * M + MEAN_VARIANCE, noise)
-    inverse, _ = lapack.dpotri(L, lower=1)
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    triangle, _ = lapack.dpotri(L, lower=1)  # with zeros above the diagonal
+    inverse = triangle + triangle.T
+    inverse.flat[:: n + 1] *= 0.5
     alpha = inverse @ y
     A = np.outer(alpha, alpha) - inverse
     B = A * slope
