@@ -87,22 +87,24 @@ VARIANTS = {
 
 @click.command()
 @click.option("--seeds", type=click.IntRange(1), default=10, show_default=True)
+@click.option("--first-seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--trials", type=click.IntRange(20), default=100, show_default=True)
 @click.option("--out", default="results/ablations", show_default=True, help="Finished runs are not repeated.")
 @click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default.")
-def command(seeds: int, trials: int, out: str, jobs: int | None) -> None:
+def command(seeds: int, first_seed: int, trials: int, out: str, jobs: int | None) -> None:
     """Every variant of the GP searcher on the tables and the functions; writes ablations.md."""
     folder, parts = Path(out), []
     for name, problems in {"tables": tables(), "functions": functions()}.items():
         comparison = hpo.compare(
             {key: task(problem) for key, problem in problems.items()}, VARIANTS, n_trials=trials,
-            repeats=seeds, n_initial=0, out=folder / name, n_jobs=jobs, baseline=DEFAULT,
+            repeats=seeds, seed=first_seed, n_initial=0, out=folder / name, n_jobs=jobs, baseline=DEFAULT,
         )  # fmt: skip
         file = folder / f"random-{name}.json"
         if not file.exists():
             file.write_text(json.dumps(random_regret(problems, trials, jobs).tolist()))
         result = regrets(comparison, problems, np.array(json.loads(file.read_text())))
-        parts.append(f"## {len(problems)} {name}, {seeds} paired seeds\n\n{as_markdown(result)}")
+        title = f"{len(problems)} {name}, {seeds} paired seeds from {first_seed} on"
+        parts.append(f"## {title}\n\n{as_markdown(result)}")
     (folder / "ablations.md").write_text("\n".join(parts), encoding="utf-8")
     click.echo("\n".join(parts))
 
