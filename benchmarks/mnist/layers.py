@@ -139,6 +139,7 @@ class Dropout(Layer):
 
     def build(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Shape:
         self._rng = rng
+        self._threshold = round(self.rate * 65536)
         self._scale = np.dtype(dtype).type(1 / (1 - self.rate))
         return super().build(shape, rng, dtype)
 
@@ -148,7 +149,7 @@ class Dropout(Layer):
         # 16 random bits decide well enough between kept and dropped, and cost a fifth of a float.
         bits = self._rng.bit_generator.random_raw(-(-x.size // 4)).view(np.uint16)[: x.size]
         is_kept = self.buffer("is_kept", x.shape, bool)
-        np.greater_equal(bits.reshape(x.shape), round(self.rate * 65536), out=is_kept)
+        np.greater_equal(bits.reshape(x.shape), self._threshold, out=is_kept)
         self._r = self.buffer("r", x.shape)
         np.copyto(self._r, is_kept)
         self._r *= self._scale
@@ -197,7 +198,8 @@ class BatchNorm(Layer):
         centred = np.subtract(x, mean, out=self.buffer("centred", x.shape))
         variance = column_means(np.multiply(centred, centred, out=z), out=batch[1])
         self._centred, self._sigma = centred, np.sqrt(variance + self.EPSILON)
-        np.multiply(centred, self.gamma.value / self._sigma, out=z)
+        self._scale = self.gamma.value / self._sigma
+        np.multiply(centred, self._scale, out=z)
         z += self.beta.value
         batch -= self.running
         batch *= 1 - self.MOMENTUM
@@ -212,7 +214,7 @@ class BatchNorm(Layer):
         centred *= dgamma / (b * sigma)  # nor is this
         dz -= centred
         dz -= dbeta / b
-        dz *= self.gamma.value / sigma
+        dz *= self._scale
         optimiser.step(self.gamma, dgamma)
         optimiser.step(self.beta, dbeta)
         return dz
