@@ -260,6 +260,15 @@ def spaces(draw):
     return Space(parameters)
 
 
+def test_the_upper_end_of_the_cube_is_the_last_step_to_the_bit():
+    parent = Float(4.1, 4.475, step=1 / 3)  # its last value, as written, is an ulp above 4.1 + 1/3
+    space = Space({"p": parent, "child": Float(0, 1, when={"p": parent.last})})
+    for u in (0.75, 1.0):
+        (params,) = space.decode(np.array([[u, 0.5]]))
+        assert params == {"p": parent.last, "child": 0.5}
+        assert space.canonical(params) == params
+
+
 @settings(max_examples=200, deadline=None)
 @given(space=spaces(), seed=st.integers(0, 2**32 - 1))
 def test_the_codec_of_any_space_goes_there_and_back(space, seed):

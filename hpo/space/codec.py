@@ -42,6 +42,9 @@ class Codec:
         self.last = np.array([p.last for p in columns])
         self.step = np.array([p.grid_step for p in columns])
         self._discrete = np.flatnonzero(self.step > 0)
+        # The last number can be an ulp away from its multiple of the step, and only one of both may be used.
+        span = self.last[self._discrete] - self.first[self._discrete]
+        self._most = np.rint(span / self.step[self._discrete])
         self._log = np.flatnonzero([p.log for p in columns])
         self._constant = self.first == self.last
         self._has_constant = bool(self._constant.any())
@@ -64,7 +67,8 @@ class Codec:
         """The nearest numbers that parameters have. `V` is used up."""
         if self._discrete.size:
             first, step = self.first[self._discrete], self.step[self._discrete]
-            V[:, self._discrete] = first + step * np.rint((V[:, self._discrete] - first) / step)
+            multiple = np.minimum(np.rint((V[:, self._discrete] - first) / step), self._most)
+            V[:, self._discrete] = first + step * multiple
         nearest: Array = np.minimum(np.maximum(V, self.first), self.last)
         return nearest
 
