@@ -56,10 +56,10 @@ class WholeRange(hpo.GPSearcher):
     initial_width: ClassVar[float] = 1.0
 
 
-class NoDoubt(hpo.GPSearcher):
+class NoInflation(hpo.GPSearcher):
     """The sd of the fit as it is, however many length scales were fitted."""
 
-    most_doubt: ClassVar[float] = 1.0
+    max_inflation: ClassVar[float] = 1.0
 
 
 class QuietOnly(hpo.GPSearcher):
@@ -78,7 +78,7 @@ VARIANTS = {
     "nearly one length scale for all": OneLength(),
     "the common length scale less sure": FreeLength(),
     "longer length scales": LongLengths(),
-    "the sd as it is, in all dimensions": NoDoubt(),
+    "the sd as it is, in all dimensions": NoInflation(),
     "first points from whole ranges": WholeRange(),
     "no fit that begins at much noise": QuietOnly(),
     "more noise expected": MoreNoise(),

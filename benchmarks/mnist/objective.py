@@ -63,7 +63,7 @@ def wide_space(max_epochs: int = 20) -> hpo.Space:
 def cnn_space(max_epochs: int = 18) -> hpo.Space:
     """Filters, kernel and training of the convolutional network, whose epochs are dear: 18 at most.
 
-    Searches in half these ranges chose the most units, the most epochs and the highest rate they were given.
+    Searches in narrower ranges chose the most units, the most epochs and the highest rate they were given.
     """
     most = min(18, max_epochs)
     return hpo.Space(

@@ -48,7 +48,7 @@ class GPSearcher(Searcher):
     name: ClassVar[str] = "gp"
     # No options: what a user knows of length scales the data know better.
     prior: ClassVar[Prior] = Prior()
-    most_doubt: ClassVar[float] = 2.0  # see `doubt`
+    max_inflation: ClassVar[float] = 2.0  # see `inflation`
     initial_width: ClassVar[float] = 0.8  # share of a fine range, around its middle, of the first points
 
     def __post_init__(self) -> None:
@@ -63,16 +63,16 @@ class GPSearcher(Searcher):
             return self._suggest(space, history, rng)
 
     @classmethod
-    def doubt(cls, n_lengths: int) -> float:
-        """What the posterior's sd is multiplied by in the acquisition.
+    def inflation(cls, n_lengths: int) -> float:
+        """Factor on the posterior's sd in the acquisition.
 
         The sd holds for the fitted hyperparameters, which are not the true ones: it is too small, and more
         so the more of them are fitted to the same trials. Expected improvement then creeps about the best
-        trial, one parameter at a time. Up to four length scales it is left as it is, from eight on it is
-        doubled: smooth functions of few parameters lose by it, all else gains (docs/ablations.md). In the
-        theory of confidence bounds, too, the factor grows with the dimension (Srinivas et al., ICML 2010).
+        trial, one parameter at a time. Up to four length scales it is left as it is, as smooth functions of
+        few parameters lose by more; from eight on it is doubled (docs/ablations.md). In the theory of
+        confidence bounds, too, the factor grows with the dimension (Srinivas et al., ICML 2010, theorem 2).
         """
-        return float(np.clip(n_lengths / 4, 1.0, cls.most_doubt))
+        return float(np.clip(n_lengths / 4, 1.0, cls.max_inflation))
 
     def _suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         seen = _Seen(space, history)
@@ -81,7 +81,9 @@ class GPSearcher(Searcher):
         if int(complete.sum()) < self.n_initial:
             u = _spread_out(space, history, seen, features, self.initial_width, rng)
             return Suggestion(space.decode(u[None])[0], {"reason": "initial"})
-        model = Surrogate.fitted(features, history, self.warp, self.prior, self.doubt(len(features.columns)))
+        model = Surrogate.fitted(
+            features, history, self.warp, self.prior, self.inflation(len(features.columns))
+        )
         found = _maximum(space, history, seen, features, model, rng)
         if found is None:
             u, value = untried(space, history, rng)[0], None

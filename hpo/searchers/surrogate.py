@@ -35,8 +35,8 @@ class Surrogate:
         Positive where trials succeed; None while none failed.
     best : float
         Lowest posterior mean over the finished trials: the incumbent.
-    doubt : float
-        What the acquisition multiplies the objective's sd by.
+    inflation : float
+        Factor on the objective's sd in the acquisition.
     memory : dict
         Plain JSON that the next suggestion starts from.
     """
@@ -44,11 +44,13 @@ class Surrogate:
     objective: Posterior
     success: Posterior | None
     best: float
-    doubt: float
+    inflation: float
     memory: dict[str, Any]
 
     @classmethod
-    def fitted(cls, features: Features, history: History, warp: str, prior: Prior, doubt: float) -> Surrogate:
+    def fitted(
+        cls, features: Features, history: History, warp: str, prior: Prior, inflation: float
+    ) -> Surrogate:
         """Fit to a history with at least one value."""
         X, y = history.X[history.complete], history.y[history.complete]
         kept = _subset(y, MAX_POINTS)
@@ -70,12 +72,12 @@ class Surrogate:
             # The believer's fantasy: the mean stays, the uncertainty at pending points goes.
             Z_pending = features(history.pending[-MAX_PENDING:])
             posterior = posterior.given(Z_pending, posterior.predict(Z_pending)[0])
-        return cls(posterior, success, best, doubt, memory)
+        return cls(posterior, success, best, inflation, memory)
 
     def score(self, Z: Array) -> Array:
         """Log expected improvement times the probability of success, (m,)."""
         mean, sd = self.objective.predict(Z)
-        value = log_expected_improvement(mean, self.doubt * sd, self.best)[0]
+        value = log_expected_improvement(mean, self.inflation * sd, self.best)[0]
         if self.success is not None:
             value = value + log_probability_positive(*self.success.predict(Z))[0]
         return value
@@ -83,8 +85,8 @@ class Surrogate:
     def score_with_gradient(self, Z: Array) -> tuple[Array, Array]:
         """The score, (m,), and its gradient by the features, (m, p)."""
         mean, sd, d_mean, d_sd = self.objective.predict_with_gradient(Z)
-        value, by_mean, by_sd = log_expected_improvement(mean, self.doubt * sd, self.best)
-        gradient = by_mean[:, None] * d_mean + self.doubt * by_sd[:, None] * d_sd
+        value, by_mean, by_sd = log_expected_improvement(mean, self.inflation * sd, self.best)
+        gradient = by_mean[:, None] * d_mean + self.inflation * by_sd[:, None] * d_sd
         if self.success is not None:
             mean, sd, d_mean, d_sd = self.success.predict_with_gradient(Z)
             more, by_mean, by_sd = log_probability_positive(mean, sd)
