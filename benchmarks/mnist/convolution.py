@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.mnist.layers import Array, Layer, Shape, ones
+from benchmarks.mnist.layers import Array, Layer, Shape
 from benchmarks.mnist.optimisers import Optimiser, Parameter
+from benchmarks.mnist.products import constant
 
 
 class ToImages(Layer):
@@ -97,7 +98,7 @@ class Convolution(Layer):
         flat = dz.reshape(m, -1)
         dx = self._moved_back(flat, h, w) if needs_dx else None  # before the weights move
         optimiser.step_product(self.weight, flat.T, self._P.T)
-        optimiser.step(self.bias, np.dot(flat, ones(flat.shape[1], flat.dtype)))
+        optimiser.step(self.bias, np.dot(flat, constant(1.0, flat.shape[1], flat.dtype)))
         return dx
 
     def _moved_back(self, dz: Array, h: int, w: int) -> Array:

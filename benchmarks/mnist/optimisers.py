@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.mnist.products import Array, accumulate, aligned, axpy
+from benchmarks.mnist.products import Array, accumulate, aligned, axpby, axpy
 
 BLOCK = 65_536  # numbers a pass; four arrays of as many float32 fit a second-level cache
 
@@ -176,6 +176,8 @@ class Adam(Optimiser):
             axpy(self.growth2, g, V)
             np.sqrt(V, out=g)
             np.divide(M, g, out=g)
-            if self.weight_decay:
-                theta[: max(self.n_decaying - begin, 0)] *= self.shrinkage
-            axpy(factor, g, theta)
+            n = max(self.n_decaying - begin, 0) if self.weight_decay else 0
+            if n:
+                axpby(factor, g[:n], self.shrinkage, theta[:n])
+            if n < theta.size:
+                axpy(factor, g[n:], theta[n:])

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import daxpy, dgemm, idamax, isamax, saxpy, sgemm
+from scipy.linalg.blas import daxpy, dgemm, dger, drot, idamax, isamax, saxpy, sgemm, sger, srot
 from threadpoolctl import threadpool_info
 
 Array = NDArray[Any]
@@ -31,7 +31,7 @@ def affine(x: Array, weight: Array, bias: Array | None, out: Array) -> Array:
     for part in pieces_of_x(len(x), *weight.shape):
         np.dot(x[part], weight.T, out=out[part])
     if bias is not None:
-        out += bias
+        add_to_rows(1.0, bias, out)
     return out
 
 
@@ -63,10 +63,32 @@ def axpy(a: float, x: Array, y: Array) -> None:
     (saxpy if y.dtype == np.float32 else daxpy)(x, y, a=a)
 
 
+def axpby(a: float, x: Array, b: float, y: Array) -> None:
+    """y ← a x + b y, for arrays of one axis; x is lost.
+
+    In one pass: a plane rotation gives y that value, and x one that nobody needs.
+    """
+    rotate = srot if y.dtype == np.float32 else drot
+    rotate(y, x, b, a, overwrite_x=True, overwrite_y=True)
+
+
+def add_to_rows(a: float, row: Array, x: Array) -> None:
+    """x ← x + a 1 rowᵀ, for x (b, m) row-major and row (m,): up to twice as quick as adding arrays."""
+    assert x.flags.c_contiguous  # a copy would be changed otherwise
+    add_product = sger if x.dtype == np.float32 else dger
+    add_product(a, row, constant(1.0, len(x), x.dtype), a=x.T, overwrite_a=True)
+
+
 def largest(x: Array) -> float:
     """max |x|, of a hundred numbers in a quarter of the time that NumPy needs; a NaN may go unseen."""
     flat = x.reshape(-1)
     return abs(float(flat[(isamax if x.dtype == np.float32 else idamax)(flat)]))
+
+
+@lru_cache(maxsize=64)
+def constant(value: float, n: int, dtype: Any) -> Array:
+    """The same number n times, (n,); not to be changed."""
+    return np.full(n, value, dtype)
 
 
 @lru_cache(maxsize=64)

@@ -106,24 +106,22 @@ def train_epochs(
     batch_size = min(batch_size, len(rows))
     one_hot = np.eye(n_classes, dtype=X.dtype) / X.dtype.type(batch_size)
     x_buffer, moved = (aligned((batch_size, *X.shape[1:]), X.dtype) for _ in range(2))
-    target_buffer = np.empty((batch_size, n_classes), X.dtype)
     n_batches = len(rows) // batch_size
     for epoch in range(epochs):
         rng.shuffle(rows)
-        shuffled = codes[rows]
+        targets = one_hot.take(codes[rows], axis=0)
         total = 0.0
         if epoch == 0:
             check_finite(X[rows[n_batches * batch_size :]])  # those that no batch will hold
         for batch in range(n_batches):
             part = slice(batch * batch_size, (batch + 1) * batch_size)
             gather(X, rows[part], out=x_buffer)
-            one_hot.take(shuffled[part], axis=0, out=target_buffer, mode="clip")
             if epoch == 0:
                 check_finite(x_buffer)
             progress = (epoch + batch / n_batches) / epochs
             optimiser.learning_rate = base_rate * SCHEDULES[schedule](progress)
             x = shifted(x_buffer, max_shift, rng, moved) if max_shift else x_buffer
-            total += network.step(x, target_buffer, optimiser)
+            total += network.step(x, targets[part], optimiser)
         yield total / n_batches
 
 

@@ -1,5 +1,7 @@
 """Every layer's gradients against central finite differences, in float64."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy.signal import correlate
@@ -36,7 +38,7 @@ class FixedDropout(Dropout):
     """Draws the same mask at each forward pass."""
 
     def forward(self, x, training):
-        self._rng = np.random.default_rng(3)
+        self._rng, self._drawn = np.random.default_rng(3), []
         return super().forward(x, training)
 
 
@@ -133,6 +135,35 @@ def test_the_affine_map_is_that_of_its_equation(dtype, has_bias, size, has_small
     np.testing.assert_allclose(out, x @ weight.T + has_bias * bias, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_passes_of_blas_are_those_of_their_equations(dtype):
+    rng = np.random.default_rng(0)
+    x, y, rows = (rng.standard_normal(shape).astype(dtype) for shape in (7, 7, (5, 7)))
+    expected, moved = 0.3 * x - 2 * y, rows + 0.7 * x
+    products.add_to_rows(0.7, x, rows)
+    products.axpby(0.3, x, -2.0, y)
+    np.testing.assert_allclose(y, expected, rtol=1e-5)
+    np.testing.assert_allclose(rows, moved, rtol=1e-5)
+
+
+def test_each_batch_is_dropped_anew_and_a_copy_goes_on_alike():
+    layer = Dropout(0.25)
+    layer.build((64,), np.random.default_rng(0), np.float32)
+    layer.forward(np.ones((32, 64), np.float32), training=True)
+    copied = pickle.loads(pickle.dumps(layer))
+    ours, theirs = (
+        np.stack(
+            [each.forward(np.ones((n, 64), np.float32), training=True)[:8] for n in [32] * 20 + [8] * 20]
+        )
+        for each in (layer, copied)
+    )
+    np.testing.assert_array_equal(ours, theirs)
+    assert len({batch.tobytes() for batch in ours}) == 40
+    assert set(np.unique(ours)) == {0, np.float32(1 / 0.75)}
+    assert ours.mean() == pytest.approx(1, abs=0.03)
+    np.testing.assert_array_equal(layer.backward(np.ones((8, 64), np.float32), None), ours[-1])
+
+
 def test_the_pieces_of_a_product_cover_it_once_and_are_small(has_small_kernels):
     sizes = [*SIZES, (128, 256, 784), (256, 73, 784), (128, 512, 512), (10**6, 3, 2), (1, 1, 1)]
     for b, m, n in sizes:
@@ -212,7 +243,7 @@ def test_batch_normalisation_predicts_with_the_running_statistics():
     normal = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + BatchNorm.EPSILON)
     expected = normal * layer.gamma.value + layer.beta.value
     for _ in range(300):
-        trained = layer.forward(x, training=True)
+        trained = layer.forward(x.copy(), training=True)  # which may overwrite it
     np.testing.assert_allclose(trained, expected, rtol=1e-9)
     np.testing.assert_allclose(layer.forward(x, training=False), expected, rtol=1e-9)
     # and rows do not see each other any more
