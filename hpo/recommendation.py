@@ -36,9 +36,9 @@ def recommend(space: Space, history: History) -> int | None:
         return None
     if len(rows) < 3:
         return int(history.numbers[rows[0]])
-    features = Features(space.n_cells, space.is_categorical, space.is_conditional)
+    features = Features(space.n_cells, space.is_categorical, space.is_conditional, space.alike)
     Z, groups = features(history.X[rows]), features.groups
-    starts = Prior().starts(len(features.columns))
+    starts = Prior().starts(features.n_lengths)
     posterior, _ = fit(Z, half_rank(history.y[rows]), groups, starts)
     predicted = np.round(posterior.predict(Z)[0], 9)
     return int(history.numbers[rows[int(np.argmin(predicted))]])

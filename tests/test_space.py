@@ -297,3 +297,20 @@ def test_any_float_range_stays_in_bounds(low, width, u):
     space = Space({"x": Float(low, low + width)})
     (params,) = space.decode(np.array([[u]]))
     assert low <= params["x"] <= low + width
+
+
+def test_categoricals_with_the_same_choices_are_alike():
+    space = Space(
+        {
+            "a": ["x", "y"],
+            "flag": [True, False],
+            "b": Categorical(["x", "y"]),
+            "bit": Categorical([1, 0]),
+            "order": Ordinal([1, 2]),
+            "same": Ordinal([1, 2]),
+            "c": Categorical(["x", "y"], when={"flag": True}),
+            "turned": Categorical(["y", "x"]),
+        }
+    )
+    assert space.alike == ((0, 2, 6),)
+    assert Space({"x": Float(0, 1)}).alike == ()

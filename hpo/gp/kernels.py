@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+FEWEST_ALIKE = 3  # columns with the same choices, and choices of theirs, that are worth counting
+
 
 @dataclass(frozen=True)
 class Features:
@@ -27,29 +29,49 @@ class Features:
     when active; a categorical is a one-hot vector over sqrt(2), which makes the squared distance
     of two different choices 1 (Hamming).
 
+    Where several categoricals offer the same choices, as the layers of a network or the edges of a cell
+    do, how often each choice occurs is often most of what there is to know (the histogram of operations
+    in Ru et al., ICLR 2021, arXiv 2006.07556). The sums of their one-hot vectors are features as well,
+    with a length scale of their own; two flags that happen to be both yes or no are not counted.
+
     Attributes
     ----------
     n_cells : (d,) array
         Distinct values of each column, inf where continuous. Constant columns get no feature.
     is_categorical, is_conditional : (d,) bool arrays
+    alike : tuple of tuples of int
+        Categorical columns that offer the same choices.
     """
 
     n_cells: Array
     is_categorical: NDArray[np.bool_]
     is_conditional: NDArray[np.bool_]
+    alike: tuple[tuple[int, ...], ...] = ()
 
     @cached_property
     def columns(self) -> NDArray[np.int64]:
-        """Column that each length scale belongs to, (number of length scales,)."""
+        """Column that each length scale belongs to; those of counts, which belong to several, come after."""
         return np.flatnonzero(self._widths)
+
+    @property
+    def n_lengths(self) -> int:
+        """Number of length scales."""
+        return len(self.columns) + len(self._counted)
 
     @cached_property
     def groups(self) -> NDArray[np.int64]:
         """Length scale of each feature, (p,)."""
-        return np.repeat(np.arange(len(self.columns)), self._widths[self.columns])
+        first = len(self.columns)
+        counts = [np.full(self._widths[alike[0]], first + i) for i, alike in enumerate(self._counted)]
+        return np.concatenate([self._owners, *counts])
 
     def __call__(self, X: Array) -> Array:
         """Features of points, (n, p)."""
+        Z = self._of_columns(X)
+        return np.hstack([Z, Z @ self._sums]) if self._counted else Z
+
+    def _of_columns(self, X: Array) -> Array:
+        """Features of single columns."""
         source, offset = self._source, self._offset
         if self._is_plain:
             return np.ascontiguousarray(X[:, source])
@@ -77,14 +99,34 @@ class Features:
         return np.where(varies, m, 0.0).astype(np.int64)
 
     @cached_property
+    def _counted(self) -> list[tuple[int, ...]]:
+        """Those of `alike` that are worth counting."""
+        return [alike for alike in self.alike if min(len(alike), self.n_cells[alike[0]]) >= FEWEST_ALIKE]
+
+    @cached_property
+    def _sums(self) -> Array:
+        """Matrix that adds up the one-hot vectors of columns that are alike."""
+        choice = np.arange(len(self._source)) - self._starts[self._owners]
+        blocks = [
+            np.isin(self._source, alike)[:, None] * np.equal.outer(choice, np.arange(self.n_cells[alike[0]]))
+            for alike in self._counted
+        ]
+        return np.hstack(blocks).astype(np.float64)
+
+    @cached_property
+    def _owners(self) -> NDArray[np.int64]:
+        """Length scale of each feature of a single column."""
+        return np.repeat(np.arange(len(self.columns)), self._widths[self.columns])
+
+    @cached_property
     def _starts(self) -> NDArray[np.int64]:
-        """First feature of each length scale."""
-        return np.searchsorted(self.groups, np.arange(len(self.columns)))
+        """First feature of each column's length scale."""
+        return np.searchsorted(self._owners, np.arange(len(self.columns)))
 
     @cached_property
     def _source(self) -> NDArray[np.int64]:
-        """Column that each feature comes from, (p,)."""
-        return self.columns[self.groups]
+        """Column that each feature of a single column comes from."""
+        return self.columns[self._owners]
 
     @cached_property
     def _is_plain(self) -> bool:
@@ -104,7 +146,7 @@ class Features:
     def _choices(self) -> tuple[Array, Array, NDArray[np.int64]]:
         """Number of choices and choice of each one-hot feature, and which features they are."""
         one_hot = np.flatnonzero(self.is_categorical[self._source])
-        choice = (one_hot - self._starts[self.groups[one_hot]]).astype(np.float64)
+        choice = (one_hot - self._starts[self._owners[one_hot]]).astype(np.float64)
         return self.n_cells[self._source[one_hot]], choice, one_hot
 
 

@@ -76,14 +76,12 @@ class GPSearcher(Searcher):
 
     def _suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         seen = _Seen(space, history)
-        features = Features(space.n_cells, space.is_categorical, space.is_conditional)
+        features = Features(space.n_cells, space.is_categorical, space.is_conditional, space.alike)
         complete = history.complete
         if int(complete.sum()) < self.n_initial:
             u = _spread_out(space, history, seen, features, self.initial_width, rng)
             return Suggestion(space.decode(u[None])[0], {"reason": "initial"})
-        model = Surrogate.fitted(
-            features, history, self.warp, self.prior, self.inflation(len(features.columns))
-        )
+        model = Surrogate.fitted(features, history, self.warp, self.prior, self.inflation(features.n_lengths))
         found = _maximum(space, history, seen, features, model, rng)
         if found is None:
             u, value = untried(space, history, rng)[0], None

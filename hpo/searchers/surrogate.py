@@ -110,7 +110,7 @@ def _refit(
     n = len(y)
     kept = _subset(y, MAX_FIT)
     y = y[kept]
-    starts = prior.starts(len(features.columns))
+    starts = prior.starts(features.n_lengths)
     if memory is not None:
         starts = [np.array(memory["theta"]), *starts]
     iterations = COLD_ITERATIONS if memory is None else WARM_ITERATIONS
@@ -131,7 +131,7 @@ def _success(features: Features, history: History, prior: Prior) -> Posterior:
     """Process of +1 where trials succeeded and -1 where they failed, over the latest of them."""
     label = np.where(history.failed, -1.0, 1.0)
     kept = np.arange(len(label))[-MAX_FIT:]
-    starts = prior.starts(len(features.columns))[:1]
+    starts = prior.starts(features.n_lengths)[:1]
     return fit(features(history.X[kept]), label[kept], features.groups, starts, 20, prior)[0]
 
 
@@ -147,7 +147,7 @@ def _subset(y: Array, limit: int) -> NDArray[np.int64]:
 
 def _remembered(history: History, features: Features, warp: str) -> dict[str, Any] | None:
     """Hyperparameters noted with the latest trial that has usable ones."""
-    n_theta = len(features.columns) + 2
+    n_theta = features.n_lengths + 2
     for info in reversed(list(history.infos[-50:])):
         memory = info.get("gp") if isinstance(info, Mapping) else None
         if not isinstance(memory, Mapping) or not {"n", "warp", "theta"} <= memory.keys():

@@ -92,6 +92,15 @@ class Space:
         product: float = math.prod(self.n_cells.tolist())  # NumPy's warns where it overflows to inf
         return product
 
+    @cached_property
+    def alike(self) -> tuple[tuple[int, ...], ...]:
+        """Columns of categoricals that offer the same choices in the same order, where there are several."""
+        columns: dict[str, list[int]] = {}
+        for j, parameter in enumerate(self.parameters.values()):
+            if isinstance(parameter, Categorical):
+                columns.setdefault(repr(list(parameter.choices)), []).append(j)
+        return tuple(tuple(found) for found in columns.values() if len(found) > 1)
+
     # -- the codec ---------------------------------------------------------------------------
 
     def encode(self, configurations: Iterable[Params]) -> Array:

@@ -1,0 +1,71 @@
+"""What the model is shown of a configuration."""
+
+import numpy as np
+import pytest
+
+from hpo.gp.kernels import Features, squared_distance
+from hpo.space import Categorical, Float, Space
+
+OPS = ["none", "skip", "conv"]
+
+
+def features_of(space):
+    return Features(space.n_cells, space.is_categorical, space.is_conditional, space.alike)
+
+
+@pytest.fixture
+def cell():
+    edges = {f"edge{i}": Categorical(OPS) for i in range(3)}
+    return Space({"rate": Float(0, 1), **edges, "deep": Categorical([False, True])})
+
+
+def test_choices_of_columns_that_are_alike_are_counted(cell):
+    features = features_of(cell)
+    configurations = [
+        {"rate": 0.5, "edge0": a, "edge1": b, "edge2": c, "deep": False}
+        for a, b, c in (("conv", "conv", "none"), ("none", "conv", "conv"), ("skip", "skip", "skip"))
+    ]
+    Z = features(cell.encode(configurations))
+    is_count = features.groups == features.n_lengths - 1
+    np.testing.assert_allclose(Z[:, is_count] * np.sqrt(2), [[1, 0, 2], [1, 0, 2], [0, 3, 0]])
+    # Once the counts alone matter, the first two are one configuration.
+    distance = squared_distance(Z, Z, np.where(is_count, 1.0, 0.0))
+    assert distance[0, 1] == pytest.approx(0, abs=1e-12)
+    assert distance[0, 2] == pytest.approx(7)
+
+
+def test_an_inactive_column_counts_for_nothing():
+    space = Space(
+        {
+            "layers": Categorical([2, 3]),
+            **{f"layer{i}": Categorical(OPS, when={"layers": 3} if i == 2 else None) for i in range(3)},
+        }
+    )
+    features = features_of(space)
+    Z = features(space.encode([{"layers": 2, "layer0": "conv", "layer1": "conv"}]))
+    np.testing.assert_allclose(Z[0, features.groups == features.n_lengths - 1] * np.sqrt(2), [0, 0, 2])
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {f"flag{i}": Categorical([False, True]) for i in range(4)},
+        {f"layer{i}": Categorical(OPS) for i in range(2)},
+        {f"layer{i}": Categorical([*OPS, f"pool{i}"]) for i in range(3)},
+        {f"layer{i}": Categorical(OPS if i else OPS[::-1]) for i in range(3)},
+    ],
+)
+def test_flags_pairs_and_different_choices_are_not_counted(parameters):
+    features = features_of(Space(parameters))
+    assert features.n_lengths == len(parameters)
+    assert len(features.groups) == sum(len(p.choices) for p in parameters.values())
+
+
+def test_numbers_keep_their_gradient_beside_counts(cell):
+    features = features_of(cell)
+    U = cell.sample(6, np.random.default_rng(0))
+    gradient = np.random.default_rng(1).standard_normal((6, len(features.groups)))
+    pulled = features.pull_back(gradient)
+    np.testing.assert_array_equal(pulled[:, 0], gradient[:, 0])
+    assert not pulled[:, 1:].any()
+    assert features(U).shape == (6, 1 + 9 + 2 + 3)
