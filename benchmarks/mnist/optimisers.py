@@ -9,6 +9,7 @@ as the penalty λ/2 ‖W‖².
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -168,16 +169,30 @@ class Adam(Optimiser):
         a = (1 - self.BETA1) / (self.growth1 * (1 - self.BETA1**self.n_steps))
         k = ((1 - self.BETA2) / (self.growth2 * (1 - self.BETA2**self.n_steps))) ** 0.5
         factor = -self.learning_rate * a / k
-        for begin in range(0, self.values.size, BLOCK):
-            block = slice(begin, begin + BLOCK)
-            theta, g, M, V = self.values[block], self.companions[block], self.M[block], self.V[block]
+        for g, M, V, (g_decaying, decaying), (g_rest, rest) in self._blocks:
             axpy(self.growth1, g, M)
             g *= g
             axpy(self.growth2, g, V)
             np.sqrt(V, out=g)
             np.divide(M, g, out=g)
-            n = max(self.n_decaying - begin, 0) if self.weight_decay else 0
-            if n:
-                axpby(factor, g[:n], self.shrinkage, theta[:n])
-            if n < theta.size:
-                axpy(factor, g[n:], theta[n:])
+            if decaying.size:
+                axpby(factor, g_decaying, self.shrinkage, decaying)
+            if rest.size:
+                axpy(factor, g_rest, rest)
+
+    @cached_property
+    def _blocks(self) -> list[tuple[Any, ...]]:
+        """Views of g, M and V, and of g and θ where weights decay and where they do not, in blocks."""
+        blocks = []
+        for begin in range(0, self.values.size, BLOCK):
+            theta, g, M, V = (
+                x[begin : begin + BLOCK] for x in (self.values, self.companions, self.M, self.V)
+            )
+            n = max(self.n_decaying - begin, 0)
+            blocks.append((g, M, V, (g[:n], theta[:n]), (g[n:], theta[n:])))
+        return blocks
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        state.pop("_blocks", None)
+        return state

@@ -107,8 +107,12 @@ def pieces_of_gradient(b: int, p: int, q: int) -> tuple[slice, ...]:
 
 def slices(length: int, most: int) -> tuple[slice, ...]:
     """`length` in slices of about equal lengths up to `most`; in one where BLAS has nothing to leave out."""
-    count = -(-length // most) if has_small_kernels() else 1
-    return tuple(slice(length * i // count, length * (i + 1) // count) for i in range(count))
+    if not has_small_kernels():
+        most = length
+    step = -(-length // -(-length // most))
+    if step < most:
+        step += step % 2  # the kernels take rows in twos
+    return tuple(slice(begin, min(begin + step, length)) for begin in range(0, length, step))
 
 
 @lru_cache(maxsize=1)
