@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from benchmarks.suites.collection import functions
 from benchmarks.suites.problem import task
 from benchmarks.suites.regret import Regrets, random_regret, regrets
 from benchmarks.suites.tables import tables
+from hpo.gp.kernels import Features
 from hpo.gp.regression import Prior
 
 MARKS = (20, 30, 50, 100)
@@ -62,6 +64,14 @@ class NoInflation(hpo.GPSearcher):
     max_inflation: ClassVar[float] = 1.0
 
 
+class NoCounts(hpo.GPSearcher):
+    """Where several parameters offer the same choices, nothing says how often each occurs."""
+
+    @classmethod
+    def features(cls, space: hpo.Space) -> Features:
+        return replace(super().features(space), alike=())
+
+
 class QuietOnly(hpo.GPSearcher):
     """Every fit begins at little noise, none at much."""
 
@@ -79,6 +89,7 @@ VARIANTS = {
     "the common length scale less sure": FreeLength(),
     "longer length scales": LongLengths(),
     "the sd as it is, in all dimensions": NoInflation(),
+    "choices of alike parameters not counted": NoCounts(),
     "first points from whole ranges": WholeRange(),
     "no fit that begins at much noise": QuietOnly(),
     "more noise expected": MoreNoise(),

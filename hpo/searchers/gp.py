@@ -63,6 +63,11 @@ class GPSearcher(Searcher):
             return self._suggest(space, history, rng)
 
     @classmethod
+    def features(cls, space: Space) -> Features:
+        """What the model is shown of a configuration."""
+        return Features(space.n_cells, space.is_categorical, space.is_conditional, space.alike)
+
+    @classmethod
     def inflation(cls, n_lengths: int) -> float:
         """Factor on the posterior's sd in the acquisition.
 
@@ -76,7 +81,7 @@ class GPSearcher(Searcher):
 
     def _suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         seen = _Seen(space, history)
-        features = Features(space.n_cells, space.is_categorical, space.is_conditional, space.alike)
+        features = self.features(space)
         complete = history.complete
         if int(complete.sum()) < self.n_initial:
             u = _spread_out(space, history, seen, features, self.initial_width, rng)
