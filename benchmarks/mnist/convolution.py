@@ -128,24 +128,28 @@ class MaxPooling(Layer):
         return (c, height // 2, width // 2)
 
     def forward(self, x: Array, training: bool) -> Array:
-        first, *others = self._quarters(x)
+        first, *others = quarters = self._quarters(x)
         z = self.buffer("z", first.shape)
         z[...] = first
         for other in others:
             np.maximum(z, other, out=z)
-        self._x, self._z = x, z
+        if training:
+            self._shape = x.shape
+            self._is_first_greatest = self.buffer("is_first_greatest", (4, *z.shape), bool)
+            is_open = self.buffer("is_open", z.shape, bool)
+            is_open[...] = True
+            for quarter, is_first_greatest in zip(quarters, self._is_first_greatest):
+                np.equal(quarter, z, out=is_first_greatest)
+                is_first_greatest &= is_open
+                is_open ^= is_first_greatest
         return z
 
     def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
-        assert self._x is not None
-        dx = self.buffer("dx", self._x.shape)
+        assert self._is_first_greatest is not None
+        dx = self.buffer("dx", self._shape)
         dx[...] = 0
-        is_open = self.buffer("is_open", dz.shape, bool)
-        is_open[...] = True
-        for source, target in zip(self._quarters(self._x), self._quarters(dx)):
-            is_greatest = (source == self._z) & is_open
-            np.multiply(dz, is_greatest, out=target)
-            is_open ^= is_greatest
+        for is_first_greatest, target in zip(self._is_first_greatest, self._quarters(dx)):
+            np.multiply(dz, is_first_greatest, out=target)
         return dx
 
     def _quarters(self, x: Array) -> list[Array]:
@@ -153,4 +157,4 @@ class MaxPooling(Layer):
         return [x[:, i:h:2, j:w:2] for i in (0, 1) for j in (0, 1)]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_x": None, "_z": None}
+        return {**super().__getstate__(), "_is_first_greatest": None}

@@ -106,9 +106,9 @@ class Features:
     @cached_property
     def _sums(self) -> Array:
         """Matrix that adds up the one-hot vectors of columns that are alike."""
-        choice = np.arange(len(self._source)) - self._starts[self._owners]
         blocks = [
-            np.isin(self._source, alike)[:, None] * np.equal.outer(choice, np.arange(self.n_cells[alike[0]]))
+            np.isin(self._source, alike)[:, None]
+            * np.equal.outer(self._places, np.arange(self._widths[alike[0]]))
             for alike in self._counted
         ]
         return np.hstack(blocks).astype(np.float64)
@@ -122,6 +122,11 @@ class Features:
     def _starts(self) -> NDArray[np.int64]:
         """First feature of each column's length scale."""
         return np.searchsorted(self._owners, np.arange(len(self.columns)))
+
+    @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        """Place of each feature of a single column among those of that column."""
+        return np.arange(len(self._owners)) - self._starts[self._owners]
 
     @cached_property
     def _source(self) -> NDArray[np.int64]:
@@ -146,7 +151,7 @@ class Features:
     def _choices(self) -> tuple[Array, Array, NDArray[np.int64]]:
         """Number of choices and choice of each one-hot feature, and which features they are."""
         one_hot = np.flatnonzero(self.is_categorical[self._source])
-        choice = (one_hot - self._starts[self._owners[one_hot]]).astype(np.float64)
+        choice = self._places[one_hot].astype(np.float64)
         return self.n_cells[self._source[one_hot]], choice, one_hot
 
 

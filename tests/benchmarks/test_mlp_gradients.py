@@ -54,6 +54,9 @@ NETWORKS = {
     "convolution": lambda: [
         ToImages(), Convolution(2, 3), MaxPooling(), ReLU(), Convolution(3, 2), ToRows(), Dense(3)
     ],
+    "dropout of pixels": lambda: [
+        ToImages(), Convolution(2, 3), MaxPooling(), FixedDropout(0.3), ToRows(), Dense(3)
+    ],
     "odd pooling": lambda: [
         ToImages(), Convolution(2, 2), MaxPooling(), ToRows(), BatchNorm(), ReLU(), Dense(3)
     ],
