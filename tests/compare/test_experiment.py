@@ -149,9 +149,11 @@ def test_loading_where_there_is_nothing(tmp_path):
 
 
 SCRIPT = """
-    import sys, time
+    import signal, sys, time
     import hpo
     from tests.compare.problems import Near
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background is born ignoring it
 
     def slow(params):                      # defined in __main__, and no guard around the call
         time.sleep(0.05)
