@@ -68,16 +68,17 @@ class GPSearcher(Searcher):
         return Features(space.n_cells, space.is_categorical, space.is_conditional, space.alike)
 
     @classmethod
-    def inflation(cls, n_lengths: int) -> float:
+    def inflation(cls, n_parameters: int) -> float:
         """Factor on the posterior's sd in the acquisition.
 
         The sd holds for the fitted hyperparameters, which are not the true ones: it is too small, and more
         so the more of them are fitted to the same trials. Expected improvement then creeps about the best
-        trial, one parameter at a time. Up to four length scales it is left as it is, as smooth functions of
-        few parameters lose by more; from eight on it is doubled (docs/ablations.md). In the theory of
-        confidence bounds, too, the factor grows with the dimension (Srinivas et al., ICML 2010, theorem 2).
+        trial, one parameter at a time. Up to four parameters it is left as it is, as smooth functions of
+        few of them lose by more; from eight on it is doubled (docs/ablations.md). Counts of choices tell of
+        the same parameters once more, so their length scales do not add to it. In the theory of confidence
+        bounds, too, the factor grows with the dimension (Srinivas et al., ICML 2010, theorem 2).
         """
-        return float(np.clip(n_lengths / 4, 1.0, cls.max_inflation))
+        return float(np.clip(n_parameters / 4, 1.0, cls.max_inflation))
 
     def _suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         seen = _Seen(space, history)
@@ -86,7 +87,9 @@ class GPSearcher(Searcher):
         if int(complete.sum()) < self.n_initial:
             u = _spread_out(space, history, seen, features, self.initial_width, rng)
             return Suggestion(space.decode(u[None])[0], {"reason": "initial"})
-        model = Surrogate.fitted(features, history, self.warp, self.prior, self.inflation(features.n_lengths))
+        model = Surrogate.fitted(
+            features, history, self.warp, self.prior, self.inflation(len(features.columns))
+        )
         found = _maximum(space, history, seen, features, model, rng)
         if found is None:
             u, value = untried(space, history, rng)[0], None

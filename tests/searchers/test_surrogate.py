@@ -42,5 +42,5 @@ def test_inflation_helps_the_unlikely_most():
     assert (np.diff(gain[by_likelihood]) < 0).all()
 
 
-def test_inflation_grows_with_the_number_of_length_scales():
+def test_inflation_grows_with_the_number_of_parameters():
     assert [GPSearcher.inflation(q) for q in (0, 1, 4, 5, 6, 8, 20)] == [1, 1, 1, 1.25, 1.5, 2, 2]
