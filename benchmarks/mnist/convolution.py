@@ -98,7 +98,7 @@ class Convolution(Layer):
         flat = dz.reshape(m, -1)
         dx = self._moved_back(flat, h, w) if needs_dx else None  # before the weights move
         optimiser.step_product(self.weight, flat.T, self._P.T)
-        optimiser.step(self.bias, np.dot(flat, constant(1.0, flat.shape[1], flat.dtype)))
+        np.dot(flat, constant(1.0, flat.shape[1], flat.dtype), out=self.bias.gradient)
         return dx
 
     def _moved_back(self, dz: Array, h: int, w: int) -> Array:

@@ -1,7 +1,7 @@
 """The layers of the networks: each is ``forward``, ``backward`` and its parameters.
 
 Notation: b digits in a batch, n inputs and m outputs of a layer, L the mean loss over the batch.
-A layer is given x and returns z = f(x); later it is given dz = ∂L/∂z, hands the gradients of its
+A layer is given x and returns z = f(x); later it is given dz = ∂L/∂z, gives the gradients of its
 parameters to the optimiser and returns dx = ∂L/∂x. Buffers are made once and reused, so what a layer
 returns is valid until its next call. It belongs to the layer that it is handed to, which may overwrite
 it: a layer keeps nothing that it has returned. ``backward`` follows a training ``forward``.
@@ -14,11 +14,11 @@ import numpy as np
 
 from benchmarks.mnist.optimisers import Optimiser, Parameter
 from benchmarks.mnist.products import (
-    MOST_OUTPUTS_IN_PIECES,
     Array,
     add_to_rows,
     affine,
     aligned,
+    are_multiplied_whole,
     axpby,
     constant,
     largest,
@@ -47,7 +47,7 @@ class Layer:
         return x
 
     def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
-        """Give the gradients to `optimiser`; return ∂L/∂x, or None if it is not needed."""
+        """Give the gradients of matrices to `optimiser`, write those of vectors; return ∂L/∂x if needed."""
         return dz
 
     def buffer(self, name: str, shape: Shape, dtype: Any = None) -> Array:
@@ -70,8 +70,8 @@ class Dense(Layer):
 
     dx = dz W,  ∂L/∂W = dzᵀ x,  ∂L/∂β = Σ over the batch of dz. W begins at N(0, 2/n) (He et al.,
     "Delving deep into rectifiers", ICCV 2015, eq. 10), β at 0. Before a batch normalisation, which
-    has a shift of its own, β would be in vain: ``bias=False``. A wide layer, which is not multiplied in
-    pieces, keeps Wᵀ: BLAS is a tenth quicker with that if it multiplies the whole.
+    has a shift of its own, β would be in vain: ``bias=False``. Weights that are not multiplied in pieces
+    are kept as Wᵀ: if BLAS multiplies the whole, it is a tenth to a third quicker with that.
     """
 
     def __init__(self, n_outputs: int, bias: bool = True) -> None:
@@ -83,15 +83,15 @@ class Dense(Layer):
         (n,) = shape
         weight = rng.standard_normal((self.n_outputs, n), dtype=dtype)
         weight *= np.sqrt(2 / n)
-        self.is_wide = self.n_outputs > MOST_OUTPUTS_IN_PIECES
-        self.weight = Parameter(np.ascontiguousarray(weight.T) if self.is_wide else weight, decays=True)
+        self.is_transposed = are_multiplied_whole(self.n_outputs)
+        self.weight = Parameter(np.ascontiguousarray(weight.T) if self.is_transposed else weight, decays=True)
         self.bias = Parameter(np.zeros(self.n_outputs, dtype))
         return (self.n_outputs,)
 
     @property
     def W(self) -> Array:
         """The weights as they stand in the equations, (m, n)."""
-        return self.weight.value.T if self.is_wide else self.weight.value
+        return self.weight.value.T if self.is_transposed else self.weight.value
 
     @property
     def parameters(self) -> list[Parameter]:
@@ -107,9 +107,9 @@ class Dense(Layer):
         dx = None
         if needs_dx:  # before the weights move
             dx = np.dot(dz, self.W, out=self.buffer("dx", self._x.shape))
-        optimiser.step_product(self.weight, *((self._x, dz) if self.is_wide else (dz, self._x)))
+        optimiser.step_product(self.weight, *((self._x, dz) if self.is_transposed else (dz, self._x)))
         if self.has_bias:
-            optimiser.step(self.bias, column_sums(dz))
+            column_sums(dz, out=self.bias.gradient)
         return dx
 
     def __getstate__(self) -> dict[str, Any]:
@@ -228,22 +228,21 @@ class BatchNorm(Layer):
         centred, sigma, b = self._centred, self._sigma, len(dz)
         assert centred is not None
         product = np.multiply(dz, centred, out=self.buffer("z", dz.shape))  # z is not needed any more
-        dgamma, dbeta = column_sums(product) / sigma, column_sums(dz)
+        dgamma = np.divide(column_sums(product), sigma, out=self.gamma.gradient)
+        dbeta = column_sums(dz, out=self.beta.gradient)
         centred *= dgamma / (b * sigma)  # nor is this
         dz -= centred
         add_to_rows(-1 / b, dbeta, dz)
         dz *= self._scale
-        optimiser.step(self.gamma, dgamma)
-        optimiser.step(self.beta, dbeta)
         return dz
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_centred": None}
 
 
-def column_sums(x: Array) -> Array:
+def column_sums(x: Array, out: Array | None = None) -> Array:
     """Σ over the batch, (m,): a product with ones, which BLAS does faster than a sum down the columns."""
-    sums: Array = np.dot(constant(1.0, len(x), x.dtype), x)
+    sums: Array = np.dot(constant(1.0, len(x), x.dtype), x, out=out)
     return sums
 
 

@@ -1,7 +1,8 @@
-"""Optimisers: each is given the gradient of one parameter at a time, and moves all of them once a batch.
+"""Optimisers: they take in the gradients of a batch, and move all parameters once a batch.
 
 A weight matrix (m, n) has the gradient dzᵀ x. It comes as its two factors u and v, so that one call of BLAS,
 C ← α uᵀ v + β C, multiplies and accumulates; what C, α and β are is what tells the optimisers apart.
+The gradient of a vector is written by its layer to the place that the optimiser keeps for it.
 The parameters lie one after another in one flat array, weights first, so that the rest of a step is a
 few passes over that array however many layers there are. Weight decay is decoupled: weights (not biases)
 shrink by 1 − η λ a step (Loshchilov & Hutter, ICLR 2019), which for plain gradient descent is the same
@@ -20,15 +21,18 @@ BLOCK = 65_536  # numbers a pass; four arrays of as many float32 fit a second-le
 
 
 class Parameter:
-    """An array that training changes; its optimiser keeps an array of the same shape beside it."""
+    """An array that training changes, and the place for its gradient.
+
+    The layer writes the gradient of a vector there. What stands there for a matrix is the optimiser's affair.
+    """
 
     def __init__(self, value: Array, decays: bool = False) -> None:
         self.value = value
         self.decays = decays
-        self.companion: Array = np.empty(0)  # until an optimiser takes it on
+        self.gradient: Array = np.empty(0)  # until an optimiser takes it on
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "companion": np.empty(0)}
+        return {**self.__dict__, "gradient": np.empty(0)}
 
 
 class Optimiser:
@@ -50,15 +54,11 @@ class Optimiser:
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         size = sum(p.value.size for p in parameters)
-        self.companions = aligned((size,), parameters[0].value.dtype)
+        self.gradients = aligned((size,), parameters[0].value.dtype)
         self._lay_out()
 
     def begin_batch(self) -> None:
         """One more step begins; `learning_rate` is set."""
-
-    def step(self, parameter: Parameter, gradient: Array) -> None:
-        """Take in the gradient of `parameter`, an array that may be overwritten."""
-        raise NotImplementedError
 
     def step_product(self, parameter: Parameter, u: Array, v: Array) -> None:
         """Take in the gradient uᵀ v of `parameter` (p, q), for u (b, p) and v (b, q)."""
@@ -66,6 +66,7 @@ class Optimiser:
 
     def end_batch(self) -> None:
         """All gradients of the batch are there."""
+        raise NotImplementedError
 
     @property
     def shrinkage(self) -> float:
@@ -73,14 +74,14 @@ class Optimiser:
         return 1 - self.learning_rate * self.weight_decay
 
     def _lay_out(self) -> None:
-        self.values = aligned(self.companions.shape, self.companions.dtype)
+        self.values = aligned(self.gradients.shape, self.gradients.dtype)
         np.concatenate([p.value.reshape(-1) for p in self.parameters], out=self.values)
         self.n_decaying = sum(p.value.size for p in self.parameters if p.decays)
         begin = 0
         for p in self.parameters:
             place, shape = slice(begin, begin + p.value.size), p.value.shape
             p.value = self.values[place].reshape(shape)
-            p.companion = self.companions[place].reshape(shape)
+            p.gradient = self.gradients[place].reshape(shape)
             begin = place.stop
 
     def __getstate__(self) -> dict[str, Any]:
@@ -94,39 +95,40 @@ class Optimiser:
 class SGD(Optimiser):
     """θ ← (1 − η λ) θ − η g: the product goes straight into the weights."""
 
-    def step(self, parameter: Parameter, gradient: Array) -> None:
-        axpy(-self.learning_rate, gradient, parameter.value)
-
     def step_product(self, parameter: Parameter, u: Array, v: Array) -> None:
         accumulate(-self.learning_rate, u, v, self.shrinkage, parameter.value)
 
+    def end_batch(self) -> None:
+        axpy(-self.learning_rate, self.gradients[self.n_decaying :], self.values[self.n_decaying :])
+
 
 class Momentum(Optimiser):
-    """v ← μ v − η g,  θ ← (1 − η λ) θ + v: the product goes straight into v, the companion of θ."""
+    """v ← μ v − η g,  θ ← (1 − η λ) θ + v: the product goes straight into v, in the gradient's place."""
 
     def __init__(
         self, parameters: Sequence[Parameter], learning_rate: float, weight_decay: float, momentum: float
     ) -> None:
         super().__init__(parameters, learning_rate, weight_decay)
         self.momentum = momentum
-
-    def step(self, parameter: Parameter, gradient: Array) -> None:
-        parameter.companion *= self.momentum
-        axpy(-self.learning_rate, gradient, parameter.companion)
+        self.of_vectors = np.zeros_like(self.gradients[self.n_decaying :])  # their v
 
     def step_product(self, parameter: Parameter, u: Array, v: Array) -> None:
-        accumulate(-self.learning_rate, u, v, self.momentum, parameter.companion)
+        accumulate(-self.learning_rate, u, v, self.momentum, parameter.gradient)
 
     def end_batch(self) -> None:
+        n = self.n_decaying
         if self.weight_decay:
-            self.values[: self.n_decaying] *= self.shrinkage
-        self.values += self.companions
+            self.values[:n] *= self.shrinkage
+        self.values[:n] += self.gradients[:n]
+        self.of_vectors *= self.momentum
+        axpy(-self.learning_rate, self.gradients[n:], self.of_vectors)
+        self.values[n:] += self.of_vectors
 
 
 class Adam(Optimiser):
     """m ← β₁ m + (1−β₁) g,  v ← β₂ v + (1−β₂) g²,  θ ← (1 − η λ) θ − η m̂ / √(v̂ + ε²).
 
-    Kingma & Ba, ICLR 2015, algorithm 1; g is the companion of θ. So that nothing need be multiplied by
+    Kingma & Ba, ICLR 2015, algorithm 1; So that nothing need be multiplied by
     β₁ and β₂ at each step, which would cost a pass each, what is kept are sums that grow instead of
     fading: M = Σ g / β₁ˢ and V = Σ g² / β₂ˢ over the steps s, of which m̂ = a M and v̂ = k² V with
     a = (1−β₁) β₁ᵗ / (1−β₁ᵗ) and k² = (1−β₂) β₂ᵗ / (1−β₂ᵗ). Then m̂ / √v̂ = (a/k) M / √V.
@@ -159,11 +161,8 @@ class Adam(Optimiser):
             self.V += self.FLOOR
             self.growth2 = 1.0
 
-    def step(self, parameter: Parameter, gradient: Array) -> None:
-        parameter.companion[...] = gradient
-
     def step_product(self, parameter: Parameter, u: Array, v: Array) -> None:
-        accumulate(1.0, u, v, 0.0, parameter.companion)
+        accumulate(1.0, u, v, 0.0, parameter.gradient)
 
     def end_batch(self) -> None:
         a = (1 - self.BETA1) / (self.growth1 * (1 - self.BETA1**self.n_steps))
@@ -185,9 +184,7 @@ class Adam(Optimiser):
         """Views of g, M and V, and of g and θ where weights decay and where they do not, in blocks."""
         blocks = []
         for begin in range(0, self.values.size, BLOCK):
-            theta, g, M, V = (
-                x[begin : begin + BLOCK] for x in (self.values, self.companions, self.M, self.V)
-            )
+            theta, g, M, V = (x[begin : begin + BLOCK] for x in (self.values, self.gradients, self.M, self.V))
             n = max(self.n_decaying - begin, 0)
             blocks.append((g, M, V, (g[:n], theta[:n]), (g[n:], theta[n:])))
         return blocks

@@ -10,20 +10,37 @@ time. Each piece must lie together in memory, and for W (m, n), a row for each o
 """
 
 import math
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable
+from functools import cache, lru_cache, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import daxpy, dgemm, dger, drot, idamax, isamax, saxpy, sgemm, sger, srot
-from threadpoolctl import threadpool_info
+from threadpoolctl import ThreadpoolController
 
 Array = NDArray[Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 SMALL_PRODUCT, SMALL_RESULT = 1_000_000, 1_200
 FEWEST_ROWS = 8  # of x in a piece, each of which reads all of W anew; with fewer the whole is as fast
-MOST_OUTPUTS_IN_PIECES = SMALL_RESULT // FEWEST_ROWS
 MOST_PIECES = 8  # of a gradient
 CACHE_LINE = 64  # bytes
+
+
+def in_one_thread(function: Callable[P, R]) -> Callable[P, R]:
+    """`function`, in which BLAS uses one thread.
+
+    NumPy and SciPy bring a BLAS each, whose threads wait for work in a loop: where both multiply in turns on
+    two cores, training takes forty times as long. Two networks at a time are the better use of two cores.
+    """
+
+    @wraps(function)
+    def limited(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _blas().limit(limits=1):
+            return function(*args, **kwargs)
+
+    return limited
 
 
 def affine(x: Array, weight: Array, bias: Array | None, out: Array) -> Array:
@@ -44,6 +61,11 @@ def accumulate(alpha: float, u: Array, v: Array, beta: float, target: Array) -> 
     for part in pieces_of_gradient(len(u), *target.shape):
         second = u[:, part].T if u_is_row_major else u[:, part]
         gemm(alpha, first, second, beta, target[part].T, not v_is_row_major, u_is_row_major, 1)
+
+
+def are_multiplied_whole(m: int) -> bool:
+    """Whether products with weights of m outputs never go in pieces."""
+    return m > SMALL_RESULT // FEWEST_ROWS or not has_small_kernels()
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
@@ -115,8 +137,14 @@ def slices(length: int, most: int) -> tuple[slice, ...]:
     return tuple(slice(begin, min(begin + step, length)) for begin in range(0, length, step))
 
 
-@lru_cache(maxsize=1)
+@cache
 def has_small_kernels() -> bool:
     """Whether an OpenBLAS is loaded that runs its kernels for AVX-512."""
-    names = {library.get("architecture") for library in threadpool_info()}
+    names = {library.get("architecture") for library in _blas().info()}
     return not names.isdisjoint({"SkylakeX", "Cooperlake", "SapphireRapids"})
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Finding the BLAS libraries takes milliseconds, limiting them microseconds."""
+    return ThreadpoolController()

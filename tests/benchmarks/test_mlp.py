@@ -8,11 +8,12 @@ import pytest
 from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.estimator_checks import check_estimator
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import hpo
 from benchmarks.mnist import CNN, MLP, load_mnist
 from benchmarks.mnist.objective import Problem
-from benchmarks.mnist.training import shifted
+from benchmarks.mnist.training import Network, shifted
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def test_same_seed_same_network_and_clone_draws_at_fit(digits):
     first = model.fit(X, y).predict_proba(X_test)
     np.testing.assert_array_equal(first, clone(model).fit(X, y).predict_proba(X_test))
     wider = clone(model).set_params(hidden_sizes=(24,)).fit(X, y)
-    assert wider.network_.layers[0].weight.value.shape == (24, 784)
+    assert wider.network_.layers[0].W.shape == (24, 784)
     np.testing.assert_array_equal(first, pickle.loads(pickle.dumps(model)).predict_proba(X_test))
 
 
@@ -178,6 +179,27 @@ def test_labels_may_be_strings_and_are_not_changed(digits):
     np.testing.assert_array_equal(X, pixels)
     numbers = MLP(learning_rate=0.1, epochs=3, random_state=0).fit(X, y)
     np.testing.assert_array_equal(model.predict(X), [f"digit {label}" for label in numbers.predict(X)])
+
+
+def test_the_networks_use_one_thread_whatever_blas_is_set_to(digits, monkeypatch):
+    X, y, _, _ = digits
+    seen, step, forward = [], Network.step, Network.forward
+
+    def blas_threads():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    def look(function):
+        return lambda *args, **kwargs: (seen.append(blas_threads()), function(*args, **kwargs))[1]
+
+    monkeypatch.setattr(Network, "step", look(step))
+    monkeypatch.setattr(Network, "forward", look(forward))
+    with threadpool_limits(2):
+        before = blas_threads()
+        MLP((5,), epochs=1, batch_size=50).fit(X[:100], y[:100]).partial_fit(X[:100], y[:100]).predict(X[:9])
+        assert blas_threads() == before
+    assert len(seen) == 2 * (2 + 2) + 1  # of two steps each also forward, and the prediction
+    assert all(set(threads) == {1} for threads in seen)
+    assert set(before) == {2}
 
 
 def test_a_batch_beyond_the_data_is_all_the_data(digits):

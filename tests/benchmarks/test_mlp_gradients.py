@@ -9,26 +9,15 @@ from scipy.signal import correlate
 from benchmarks.mnist import products
 from benchmarks.mnist.convolution import Convolution, MaxPooling, ToImages, ToRows
 from benchmarks.mnist.layers import BatchNorm, Dense, Dropout, ReLU, cross_entropy, log_softmax
-from benchmarks.mnist.optimisers import SGD, Adam, Momentum, Parameter
+from benchmarks.mnist.optimisers import SGD, Adam, Momentum, Optimiser, Parameter
 from benchmarks.mnist.training import Network
 
 
-class Recorder:
-    """An optimiser that moves nothing and keeps the gradients."""
+class Recorder(Optimiser):
+    """An optimiser that moves nothing: the gradients stay in their places."""
 
-    learning_rate = 0.0
-
-    def __init__(self):
-        self.gradients = {}
-
-    def begin_batch(self):
-        pass
-
-    def step(self, parameter, gradient):
-        self.gradients[id(parameter)] = gradient.copy()
-
-    def step_product(self, parameter, dz, x):
-        self.gradients[id(parameter)] = dz.T @ x
+    def step_product(self, parameter, u, v):
+        parameter.gradient[...] = u.T @ v
 
     def end_batch(self):
         pass
@@ -63,23 +52,37 @@ NETWORKS = {
 }  # fmt: skip
 
 
+@pytest.fixture(params=[True, False])
+def has_small_kernels(request, monkeypatch):
+    """Whatever the processor: the pieces, and without them."""
+    products.pieces_of_x.cache_clear()
+    products.pieces_of_gradient.cache_clear()
+    monkeypatch.setattr(products, "has_small_kernels", lambda: request.param)
+    yield request.param
+    products.pieces_of_x.cache_clear()
+    products.pieces_of_gradient.cache_clear()
+
+
 @pytest.mark.parametrize("name", NETWORKS)
-def test_gradients_are_those_of_finite_differences(name):
+def test_gradients_are_those_of_finite_differences(name, has_small_kernels):
     rng = np.random.default_rng(0)
     network = Network(NETWORKS[name]()).build(36, rng, np.float64)
     x, target = rng.standard_normal((7, 36)), np.eye(3)[rng.integers(0, 3, 7)] / 7
-    recorder = Recorder()
+    recorder = Recorder(network.parameters, 0.0)
     network.step(x, target, recorder)
+    gradients = {id(parameter): parameter.gradient.flatten() for parameter in network.parameters}
     checked = 0
+    is_transposed = {layer.is_transposed for layer in network.layers if isinstance(layer, Dense)}
+    assert has_small_kernels is (False in is_transposed)  # both ways to keep W are checked
     for layer in network.layers:
         for parameter in layer.parameters:
-            flat, gradient = parameter.value.reshape(-1), recorder.gradients[id(parameter)].reshape(-1)
+            flat, gradient = parameter.value.reshape(-1), gradients[id(parameter)]
             for i in rng.choice(flat.size, min(flat.size, 12), replace=False):
                 kept, h = flat[i], 1e-6
                 flat[i] = kept + h
-                above = network.step(x, target, Recorder())
+                above = network.step(x, target, recorder)
                 flat[i] = kept - h
-                below = network.step(x, target, Recorder())
+                below = network.step(x, target, recorder)
                 flat[i] = kept
                 assert gradient[i] == pytest.approx((above - below) / (2 * h), rel=1e-5, abs=1e-8)
                 checked += 1
@@ -103,17 +106,6 @@ def test_convolution_is_scipys_correlation(kernel_size):
 
 
 SIZES = [(9, 4, 5), (46, 73, 784), (7, 301, 1000)]  # of b, m and n: whole, and in three pieces
-
-
-@pytest.fixture(params=[True, False])
-def has_small_kernels(request, monkeypatch):
-    """Whatever the processor: the pieces, and without them."""
-    products.pieces_of_x.cache_clear()
-    products.pieces_of_gradient.cache_clear()
-    monkeypatch.setattr(products, "has_small_kernels", lambda: request.param)
-    yield request.param
-    products.pieces_of_x.cache_clear()
-    products.pieces_of_gradient.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -187,7 +179,7 @@ def steps(make_optimiser, gradients):
     for gradient in gradients:
         optimiser.begin_batch()
         optimiser.step_product(weight, np.array([[1.0]]), np.array([[gradient]]))
-        optimiser.step(bias, np.array([gradient]))
+        bias.gradient[:] = gradient
         optimiser.end_batch()
         yield weight.value[0, 0], bias.value[0]
 
