@@ -11,10 +11,10 @@ from benchmarks.mnist.layers import Array, Layer, cross_entropy
 from benchmarks.mnist.optimisers import Optimiser, Parameter
 from benchmarks.mnist.products import aligned
 
-SCHEDULES: dict[str, Callable[[float], float]] = {
-    "constant": lambda progress: 1.0,
+SCHEDULES: dict[str, Callable[[Array], Array]] = {
+    "constant": np.ones_like,
     "linear": lambda progress: 1.0 - progress,
-    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
+    "cosine": lambda progress: 0.5 * (1 + np.cos(math.pi * progress)),
 }
 PREDICTION_BATCH = 256
 
@@ -107,21 +107,22 @@ def train_epochs(
     one_hot = np.eye(n_classes, dtype=X.dtype) / X.dtype.type(batch_size)
     x_buffer, moved = (aligned((batch_size, *X.shape[1:]), X.dtype) for _ in range(2))
     n_batches = len(rows) // batch_size
+    n_held = n_batches * batch_size  # rows that the batches of an epoch hold
     for epoch in range(epochs):
         rng.shuffle(rows)
-        targets = one_hot.take(codes[rows], axis=0)
+        batches = rows[:n_held].reshape(n_batches, batch_size)
+        targets = one_hot.take(codes[batches], axis=0)
+        rates = base_rate * SCHEDULES[schedule]((epoch + np.arange(n_batches) / n_batches) / epochs)
         total = 0.0
         if epoch == 0:
-            check_finite(X[rows[n_batches * batch_size :]])  # those that no batch will hold
-        for batch in range(n_batches):
-            part = slice(batch * batch_size, (batch + 1) * batch_size)
-            gather(X, rows[part], out=x_buffer)
+            check_finite(X[rows[n_held:]])
+        for batch, target, rate in zip(batches, targets, rates.tolist()):
+            optimiser.learning_rate = rate
+            gather(X, batch, out=x_buffer)
             if epoch == 0:
                 check_finite(x_buffer)
-            progress = (epoch + batch / n_batches) / epochs
-            optimiser.learning_rate = base_rate * SCHEDULES[schedule](progress)
             x = shifted(x_buffer, max_shift, rng, moved) if max_shift else x_buffer
-            total += network.step(x, targets[part], optimiser)
+            total += network.step(x, target, optimiser)
         yield total / n_batches
 
 
