@@ -8,11 +8,13 @@ from hpo.gp.kernels import Features
 from hpo.gp.regression import Prior, fit
 from hpo.gp.warping import half_rank
 from hpo.space import Space
+from hpo.threads import one_blas_thread
 from hpo.trial import History
 
 MAX_POINTS = 256  # of many trials, only this many of the best can be the recommendation
 
 
+@one_blas_thread()
 def recommend(space: Space, history: History) -> int | None:
     """Number of the trial whose configuration has the lowest posterior mean.
 

@@ -15,10 +15,12 @@ MAY_IMPORT = {
     "hpo.space": ("hpo.space",),
     "hpo.trial": ("hpo.space",),
     "hpo.gp": ("hpo.gp",),
+    "hpo.threads": (),
     "hpo.searchers": (
         "hpo.space",
         "hpo.trial",
         "hpo.gp",
+        "hpo.threads",
         "hpo.searchers.base",
         "hpo.searchers.seeding",
         "hpo.searchers.untried",
@@ -34,7 +36,7 @@ MAY_IMPORT = {
     "hpo.suggest": ("hpo.trial", "hpo.ledger", "hpo.execution", "hpo.pruning", "hpo.searchers.base"),
     "hpo.loop": ("hpo.trial", "hpo.searchers.base", "hpo.execution"),
     "hpo.definition": ("hpo.space", "hpo.searchers", "hpo.pruning"),
-    "hpo.recommendation": ("hpo.space", "hpo.trial", "hpo.gp"),
+    "hpo.recommendation": ("hpo.space", "hpo.trial", "hpo.gp", "hpo.threads"),
     "hpo.compare": ("hpo.space", "hpo.trial", "hpo.searchers", "hpo.study", "hpo.plots", "hpo.compare"),
 }
 SEARCHERS = {f"hpo.searchers.{name}" for name in ("grid", "random", "gp", "genetic", "optuna")}

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from hpo.gp.kernels import Array, Features, squared_distance
 from hpo.gp.maximize import SMOOTH_CELLS, Domain, maximize
@@ -17,6 +15,7 @@ from hpo.searchers.base import Searcher, SearchSpaceExhausted
 from hpo.searchers.surrogate import WARPS, Surrogate, short
 from hpo.searchers.untried import untried
 from hpo.space import Space
+from hpo.threads import one_blas_thread
 from hpo.trial import History, Suggestion
 
 MAX_LISTED = 4096  # a space with at most this many configurations is scored whole
@@ -59,7 +58,7 @@ class GPSearcher(Searcher):
 
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`."""
-        with _blas().limit(limits=1):  # thread counts change sums, and threads fight at these sizes
+        with one_blas_thread():
             return self._suggest(space, history, rng)
 
     @classmethod
@@ -203,9 +202,3 @@ def _spread_out(
     Z = features(U)
     distance = squared_distance(Z, features(earlier), np.ones(Z.shape[1])).min(1)
     return np.asarray(U[int(np.argmax(np.round(distance, 9)))])
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """Finding the BLAS libraries takes milliseconds, limiting them microseconds."""
-    return ThreadpoolController()
