@@ -1,8 +1,8 @@
-"""One thread for the linear algebra of a surrogate.
+"""One thread for linear algebra on small arrays.
 
-At these sizes threads wait for each other longer than they work, and their number changes sums. NumPy and
-SciPy bring a BLAS each, whose threads wait in a loop: where both multiply in turns, a fit takes many times as
-long on all cores as on one.
+There threads wait for each other longer than they work, and their number changes sums. NumPy and SciPy bring
+a BLAS each, whose threads wait in a loop: where both multiply in turns, all cores together take many times as
+long as one.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from benchmarks.mnist.layers import Array, BatchNorm, Layer, log_softmax
 from benchmarks.mnist.optimisers import SGD, Adam, Momentum, Optimiser
-from benchmarks.mnist.products import in_one_thread
 from benchmarks.mnist.training import SCHEDULES, DivergenceError, Network, train_epochs
+from hpo.threads import one_blas_thread
 
 VALIDATION_FRACTION = 0.1
 # The network looks for infinities and NaNs itself, batch by batch, while the numbers are in the cache.
@@ -24,7 +24,7 @@ PATIENCE = 5  # epochs without a better validation score before early stopping
 class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Base of `MLP` and `CNN`: they name the layers, the rest is here. Takes no `sample_weight`."""
 
-    @in_one_thread
+    @one_blas_thread()
     def fit(self, X: Any, y: Any) -> Self:
         """Train from newly drawn weights.
 
@@ -67,7 +67,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._check_finite()
         return self
 
-    @in_one_thread
+    @one_blas_thread()
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """One more epoch over these rows, at the constant learning rate.
 
@@ -119,7 +119,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _layers(self, n_classes: int) -> list[Layer]:
         raise NotImplementedError
 
-    @in_one_thread
+    @one_blas_thread()
     def _scores(self, X: Any) -> Array:
         check_is_fitted(self, "network_")
         return self.network_.scores(validate_data(self, X, **CONVERSION, reset=False))

@@ -10,37 +10,19 @@ time. Each piece must lie together in memory, and for W (m, n), a row for each o
 """
 
 import math
-from collections.abc import Callable
-from functools import cache, lru_cache, wraps
-from typing import Any, ParamSpec, TypeVar
+from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import daxpy, dgemm, dger, drot, idamax, isamax, saxpy, sgemm, sger, srot
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_info
 
 Array = NDArray[Any]
-P = ParamSpec("P")
-R = TypeVar("R")
 SMALL_PRODUCT, SMALL_RESULT = 1_000_000, 1_200
 FEWEST_ROWS = 8  # of x in a piece, each of which reads all of W anew; with fewer the whole is as fast
 MOST_PIECES = 8  # of a gradient
 CACHE_LINE = 64  # bytes
-
-
-def in_one_thread(function: Callable[P, R]) -> Callable[P, R]:
-    """`function`, in which BLAS uses one thread.
-
-    NumPy and SciPy bring a BLAS each, whose threads wait for work in a loop: where both multiply in turns on
-    two cores, training takes forty times as long. Two networks at a time are the better use of two cores.
-    """
-
-    @wraps(function)
-    def limited(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _blas().limit(limits=1):
-            return function(*args, **kwargs)
-
-    return limited
 
 
 def affine(x: Array, weight: Array, bias: Array | None, out: Array) -> Array:
@@ -140,11 +122,5 @@ def slices(length: int, most: int) -> tuple[slice, ...]:
 @cache
 def has_small_kernels() -> bool:
     """Whether an OpenBLAS is loaded that runs its kernels for AVX-512."""
-    names = {library.get("architecture") for library in _blas().info()}
+    names = {library.get("architecture") for library in threadpool_info()}
     return not names.isdisjoint({"SkylakeX", "Cooperlake", "SapphireRapids"})
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """Finding the BLAS libraries takes milliseconds, limiting them microseconds."""
-    return ThreadpoolController()
