@@ -128,10 +128,10 @@ class Momentum(Optimiser):
 class Adam(Optimiser):
     """m ← β₁ m + (1−β₁) g,  v ← β₂ v + (1−β₂) g²,  θ ← (1 − η λ) θ − η m̂ / √(v̂ + ε²).
 
-    Kingma & Ba, ICLR 2015, algorithm 1; So that nothing need be multiplied by
-    β₁ and β₂ at each step, which would cost a pass each, what is kept are sums that grow instead of
-    fading: M = Σ g / β₁ˢ and V = Σ g² / β₂ˢ over the steps s, of which m̂ = a M and v̂ = k² V with
-    a = (1−β₁) β₁ᵗ / (1−β₁ᵗ) and k² = (1−β₂) β₂ᵗ / (1−β₂ᵗ). Then m̂ / √v̂ = (a/k) M / √V.
+    Kingma & Ba, ICLR 2015, algorithm 1. So that nothing need be multiplied by β₁ and β₂ at each step,
+    which would cost a pass each, what is kept are sums that grow instead of fading: M = Σ g / β₁ˢ and
+    V = Σ g² / β₂ˢ over the steps s, of which m̂ = a M and v̂ = k² V with a = (1−β₁) β₁ᵗ / (1−β₁ᵗ) and
+    k² = (1−β₂) β₂ᵗ / (1−β₂ᵗ). Then m̂ / √v̂ = (a/k) M / √V.
     The paper adds ε to √v̂, another pass; here ε² / (1−β₂) joins V whenever V is scaled back, and fades
     like the rest of it: in the long run v̂ holds between ε² and 2 ε² more than the gradients gave it.
     """
