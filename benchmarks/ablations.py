@@ -1,8 +1,9 @@
-"""``python -m benchmarks ablations``: which choices of the GP searcher pay, on both suites at once."""
+"""``python -m benchmarks ablations``: which choices of the GP searcher pay, on three suites at once."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -11,11 +12,11 @@ import click
 import numpy as np
 
 import hpo
-from benchmarks.suites.collection import functions
-from benchmarks.suites.problem import task
+from benchmarks.suites.collection import functions, misscaled
+from benchmarks.suites.problem import Problem, task
 from benchmarks.suites.regret import Regrets, random_regret, regrets
 from benchmarks.suites.tables import tables
-from hpo.gp.kernels import Features
+from hpo.gp.features import Features
 from hpo.gp.regression import Prior
 
 MARKS = (20, 30, 50, 100)
@@ -72,12 +73,36 @@ class NoCounts(hpo.GPSearcher):
         return replace(super().features(space), alike=())
 
 
+class AsGiven(hpo.GPSearcher):
+    """Every range on the scale that it is given."""
+
+    prior: ClassVar[Prior] = Prior(scale_log_odds=1e9)
+
+
+class SurerScales(hpo.GPSearcher):
+    """Another scale only where the evidence is overwhelming: 5 nats, not 2.5."""
+
+    prior: ClassVar[Prior] = Prior(scale_log_odds=5.0)
+
+
+class FreerScales(hpo.GPSearcher):
+    """Another scale at 1 nat."""
+
+    prior: ClassVar[Prior] = Prior(scale_log_odds=1.0)
+
+
 class QuietOnly(hpo.GPSearcher):
     """Every fit begins at little noise, none at much."""
 
     prior: ClassVar[Prior] = Prior(noise_if_noisy=Prior().noise_mean)
 
 
+SUITES: dict[str, Callable[[], Mapping[str, Problem]]] = {
+    "tables": tables,
+    "functions": functions,
+    "misscaled": misscaled,
+}
+TITLES = {"misscaled": "functions with half of their ranges on a wrong scale"}
 VARIANTS = {
     DEFAULT: hpo.GPSearcher(),
     "raw outputs": hpo.GPSearcher(warp="raw"),
@@ -90,6 +115,9 @@ VARIANTS = {
     "longer length scales": LongLengths(),
     "the sd as it is, in all dimensions": NoInflation(),
     "choices of alike parameters not counted": NoCounts(),
+    "ranges on the scale given": AsGiven(),
+    "another scale from 5 nats on": SurerScales(),
+    "another scale from 1 nat on": FreerScales(),
     "first points from whole ranges": WholeRange(),
     "no fit that begins at much noise": QuietOnly(),
     "more noise expected": MoreNoise(),
@@ -100,12 +128,19 @@ VARIANTS = {
 @click.option("--seeds", type=click.IntRange(1), default=10, show_default=True)
 @click.option("--first-seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--trials", type=click.IntRange(20), default=100, show_default=True)
+@click.option("--suites", default=",".join(SUITES), show_default=True, help="Which of them, comma-separated.")
 @click.option("--out", default="results/ablations", show_default=True, help="Finished runs are not repeated.")
 @click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default.")
-def command(seeds: int, first_seed: int, trials: int, out: str, jobs: int | None) -> None:
-    """Every variant of the GP searcher on the tables and the functions; writes ablations.md."""
+def command(seeds: int, first_seed: int, trials: int, suites: str, out: str, jobs: int | None) -> None:
+    """Every variant of the GP searcher on every suite; writes ablations.md."""
     folder, parts = Path(out), []
-    for name, problems in {"tables": tables(), "functions": functions()}.items():
+    chosen = suites.split(",")
+    if unknown := [name for name in chosen if name not in SUITES]:
+        raise click.BadParameter(
+            f"{', '.join(unknown)!r}: must be of {', '.join(SUITES)}", param_hint="--suites"
+        )
+    for name in chosen:
+        problems = SUITES[name]()
         comparison = hpo.compare(
             {key: task(problem) for key, problem in problems.items()}, VARIANTS, n_trials=trials,
             repeats=seeds, seed=first_seed, n_initial=0, out=folder / name, n_jobs=jobs, baseline=DEFAULT,
@@ -114,7 +149,7 @@ def command(seeds: int, first_seed: int, trials: int, out: str, jobs: int | None
         if not file.exists():
             file.write_text(json.dumps(random_regret(problems, trials, jobs).tolist()))
         result = regrets(comparison, problems, np.array(json.loads(file.read_text())))
-        title = f"{len(problems)} {name}, {seeds} paired seeds from {first_seed} on"
+        title = f"{len(problems)} {TITLES.get(name, name)}, {seeds} paired seeds from {first_seed} on"
         parts.append(f"## {title}\n\n{as_markdown(result)}")
     (folder / "ablations.md").write_text("\n".join(parts), encoding="utf-8")
     click.echo("\n".join(parts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpo.gp.kernels import Features
+from hpo.gp.features import Features
 from hpo.gp.regression import Prior, fit
 from hpo.gp.warping import half_rank
 from hpo.space import Space

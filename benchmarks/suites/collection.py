@@ -12,6 +12,30 @@ def functions() -> dict[str, FunctionProblem]:
     return {**_plain(), **_like_tuning()}
 
 
+def misscaled() -> dict[str, FunctionProblem]:
+    """Functions with half of their ranges on a wrong scale, without noise and with a little."""
+    chosen = {
+        "branin": (f.branin(), 0.5),
+        "hartmann-3": (f.hartmann(3), 0.05),
+        "hartmann-6": (f.hartmann(6), 0.025),
+        "rosenbrock-3": (f.rosenbrock(3), 15.0),
+        "ackley-3": (f.ackley(3), 0.075),
+        "ackley-5": (f.ackley(5), 0.06),
+        "levy-4": (f.levy(4), 0.7),
+        "levy-6": (f.levy(6), 0.9),
+        "sphere-4": (f.sphere(4), 0.5),
+        "sphere-8": (f.sphere(8), 0.9),
+        "styblinski-tang-4": (f.styblinski_tang(4), 1.3),
+        "griewank-5": (f.griewank(5), 0.05),
+        "zakharov-3": (f.zakharov(3), 15.0),
+    }
+    found = {}
+    for i, (name, (function, sd)) in enumerate(chosen.items()):
+        found[name] = w.misscaled(w.plain(function), 2 * i)
+        found[f"noisy {name}"] = w.noisy(w.misscaled(w.plain(function), 2 * i + 1), sd)
+    return found
+
+
 def _plain() -> dict[str, FunctionProblem]:
     chosen = {
         "branin": f.branin(),

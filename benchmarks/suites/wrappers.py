@@ -116,6 +116,32 @@ def rescaled(problem: FunctionProblem) -> FunctionProblem:
     return replace(problem, axes={name: kinds[j % 3] for j, name in enumerate(problem.axes)})
 
 
+def misscaled(problem: FunctionProblem, seed: int) -> FunctionProblem:
+    """Half of the axes from 0 to 1 on a scale that their author did not know.
+
+    A linear range where one and a half to four decades or a power of the hyperparameter matter, or a power
+    where it should be linear; a quarter of them at the high end.
+    """
+    rng = np.random.default_rng(seed)
+    names = rng.permutation(list(problem.axes))[: (len(problem.axes) + 1) // 2].tolist()
+    return replace(problem, axes=problem.axes | {name: _misscaled(problem.function, rng) for name in names})
+
+
+def _misscaled(f: Function, rng: np.random.Generator) -> Axis:
+    """A range from 0 to 1 on one of these scales."""
+    e, is_high_end = rng.uniform(1.5, 4.0), rng.random() < 0.25
+
+    def decades(v: float) -> float:
+        return 1.0 + float(np.log10(10.0**-e + (1.0 - 10.0**-e) * v)) / e
+
+    scale = (decades, decades, lambda v: v ** (1.0 / e), lambda v: v**e)[rng.integers(4)]
+
+    def coordinate(v: float) -> float:
+        return f.low + (f.high - f.low) * (1.0 - scale(1.0 - v) if is_high_end else scale(v))
+
+    return Axis(hpo.Float(0.0, 1.0), coordinate)
+
+
 def integers(problem: FunctionProblem, columns: Sequence[int], levels: int) -> FunctionProblem:
     """These axes become whole numbers, one of which is the minimiser."""
     changes = {}

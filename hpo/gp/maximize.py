@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from hpo.gp.features import SMOOTH_CELLS
 from hpo.gp.kernels import Array
 
-SMOOTH_CELLS = 12  # a numeric column with more cells than this also moves by gradient
 MAX_CHOICES = 16  # categories tried per column and step; more are sampled
 
 

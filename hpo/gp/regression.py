@@ -33,6 +33,9 @@ class Prior:
     deviation ``length_sd``, and an e_j of its own, with ``length_spread``. Were all of it their own, the
     best explanation of a handful of trials in many dimensions would be a single short length scale, that
     of whichever parameter happens to order them.
+
+    ``scale_log_odds`` is by how many nats the evidence for another scale of a range (hpo.gp.scales) than
+    the given one must be the better.
     """
 
     length_mean: float = 0.3
@@ -43,6 +46,7 @@ class Prior:
     noise_mean: float = -7.0
     noise_sd: float = 2.5
     noise_if_noisy: float = -2.0
+    scale_log_odds: float = 2.5
 
     def mean(self, q: int) -> Array:
         """Mean of theta, (q + 2,)."""

@@ -8,8 +8,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.gp.kernels import Array, Features, squared_distance
-from hpo.gp.maximize import SMOOTH_CELLS, Domain, maximize
+from hpo.gp.features import Features
+from hpo.gp.kernels import Array, squared_distance
+from hpo.gp.maximize import Domain, maximize
 from hpo.gp.regression import Prior
 from hpo.searchers.base import Searcher, SearchSpaceExhausted
 from hpo.searchers.surrogate import WARPS, Surrogate, short
@@ -38,8 +39,9 @@ class GPSearcher(Searcher):
     Notes
     -----
     `Suggestion.info` holds the predicted mean and sd (in warped units, lower is better), the log
-    expected improvement, the length scale of each parameter, and the fitted hyperparameters that
-    the next suggestion starts from.
+    expected improvement, the length scale of each parameter, the parameters that are modelled on another
+    scale than given (positive: as logarithmic at the low end, negative: at the high end), and the fitted
+    hyperparameters that the next suggestion starts from.
     """
 
     n_initial: int = 6
@@ -89,12 +91,12 @@ class GPSearcher(Searcher):
         model = Surrogate.fitted(
             features, history, self.warp, self.prior, self.inflation(len(features.columns))
         )
-        found = _maximum(space, history, seen, features, model, rng)
+        found = _maximum(space, history, seen, model, rng)
         if found is None:
             u, value = untried(space, history, rng)[0], None
         else:
             u, value = found
-        mean, sd = model.objective.predict(features(u[None]))
+        mean, sd = model.objective.predict(model.features(u[None]))
         info = {
             "reason": "expected improvement" if value is not None else "random",
             "mean": short(mean[0]),
@@ -103,6 +105,7 @@ class GPSearcher(Searcher):
             "length_scales": {
                 space.names[j]: short(s) for j, s in zip(features.columns, np.exp(model.objective.theta[:-2]))
             },
+            "scales": {n: c for n, c in zip(space.names, model.features.scales) if c},
             "gp": model.memory,
         }
         return Suggestion(space.decode(u[None])[0], info)
@@ -133,11 +136,11 @@ def _maximum(
     space: Space,
     history: History,
     seen: _Seen,
-    features: Features,
     model: Surrogate,
     rng: np.random.Generator,
 ) -> tuple[Array, float] | None:
     """Best new configuration by the model, and its acquisition value."""
+    features = model.features
     if seen.listed is not None:
         values = model.score(features(seen.listed))
         best = int(np.argmax(np.round(values, 9)))
@@ -145,7 +148,7 @@ def _maximum(
 
     def score_with_gradient(U: Array) -> tuple[Array, Array]:
         values, gradient = model.score_with_gradient(features(U))
-        return values, features.pull_back(gradient)
+        return values, features.pull_back(gradient, U)
 
     return maximize(
         lambda U: model.score(features(U)),
@@ -191,8 +194,7 @@ def _spread_out(
         if seen.allowed(point)[0]:
             return np.asarray(point[0])
     U = space.sample(16, rng) if seen.listed is None else seen.listed[rng.integers(len(seen.listed), size=16)]
-    is_fine = ~space.is_categorical & (space.n_cells > SMOOTH_CELLS)
-    U = space.snap(np.where(is_fine, 0.5 + width * (U - 0.5), U))
+    U = space.snap(np.where(features.is_fine, 0.5 + width * (U - 0.5), U))
     U = U[seen.allowed(U)]
     if len(U) == 0:
         return np.asarray(untried(space, history, rng)[0])

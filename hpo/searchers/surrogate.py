@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpo.gp.acquisition import log_expected_improvement, log_probability_positive
-from hpo.gp.kernels import Array, Features
-from hpo.gp.regression import LOG_2PI, Posterior, Prior, condition, fit
+from hpo.gp.features import Features
+from hpo.gp.kernels import Array
+from hpo.gp.regression import LOG_2PI, Posterior, Prior, condition, fit, log_posterior
+from hpo.gp.scales import neighbours
 from hpo.gp.warping import half_rank, standardise
 from hpo.trial import History
 
@@ -19,6 +21,7 @@ WARPS = {"raw": standardise, "half-rank": half_rank}
 MAX_POINTS = 256  # above it the model sees a subset, so that a suggestion's time stays bounded
 MAX_FIT = 128  # hyperparameters are fitted on at most this many points
 MAX_PENDING = 64
+WORTH_A_FIT = 2.0  # nats that another scale may lack before its hyperparameters are fitted
 COLD_ITERATIONS = 60
 WARM_ITERATIONS = 15  # of a fit that starts from the hyperparameters of the trial before
 
@@ -29,6 +32,8 @@ class Surrogate:
 
     Attributes
     ----------
+    features : Features
+        What the posteriors are shown of a configuration, each range on the scale that was found for it.
     objective : Posterior
         Of the warped values, lower is better.
     success : Posterior or None
@@ -41,6 +46,7 @@ class Surrogate:
         Plain JSON that the next suggestion starts from.
     """
 
+    features: Features
     objective: Posterior
     success: Posterior | None
     best: float
@@ -54,12 +60,13 @@ class Surrogate:
         """Fit to a history with at least one value."""
         X, y = history.X[history.complete], history.y[history.complete]
         kept = _subset(y, MAX_POINTS)
-        Z, groups = features(X), features.groups
         memory = _remembered(history, features, warp)
         # Refits thin out: hyperparameters move little once trials are many.
         if memory is None or len(y) - memory["n"] >= max(1, len(y) // 20):
-            memory = _refit(features, Z, y, list(WARPS) if warp == "auto" else [warp], memory, prior)
-        posterior = condition(Z[kept], WARPS[memory["warp"]](y)[kept], np.array(memory["theta"]), groups)
+            memory = _refit(features, X, y, list(WARPS) if warp == "auto" else [warp], memory, prior)
+        features = replace(features, scales=tuple(memory["scales"]))
+        warped = WARPS[memory["warp"]](y)[kept]
+        posterior = condition(features(X[kept]), warped, np.array(memory["theta"]), features.groups)
         best = float(posterior.predict(posterior.Z)[0].min())
         success = None
         if history.failed.any():
@@ -72,7 +79,7 @@ class Surrogate:
             # The believer's fantasy: the mean stays, the uncertainty at pending points goes.
             Z_pending = features(history.pending[-MAX_PENDING:])
             posterior = posterior.given(Z_pending, posterior.predict(Z_pending)[0])
-        return cls(posterior, success, best, inflation, memory)
+        return cls(features, posterior, success, best, inflation, memory)
 
     def score(self, Z: Array) -> Array:
         """Log expected improvement times the probability of success, (m,)."""
@@ -97,7 +104,7 @@ class Surrogate:
 
 def _refit(
     features: Features,
-    Z: Array,
+    X: Array,
     y: Array,
     names: list[str],
     memory: Mapping[str, Any] | None,
@@ -109,22 +116,53 @@ def _refit(
     """
     n = len(y)
     kept = _subset(y, MAX_FIT)
-    y = y[kept]
+    X, y = X[kept], y[kept]
     starts = prior.starts(features.n_lengths)
     if memory is not None:
+        features = replace(features, scales=tuple(memory["scales"]))
         starts = [np.array(memory["theta"]), *starts]
     iterations = COLD_ITERATIONS if memory is None else WARM_ITERATIONS
     good = y <= np.sort(y)[(len(y) - 1) // 2]  # the median, which cannot overflow
     results = []
     for name in names:
         warped = WARPS[name](y)
-        posterior, _ = fit(Z[kept], warped, features.groups, starts, iterations, prior)
+        posterior, value = fit(features(X), warped, features.groups, starts, iterations, prior)
         loo_mean, variance = posterior.leave_one_out()
         density = -0.5 * ((warped - loo_mean) ** 2 / variance + np.log(variance) + LOG_2PI)[good]
         spread = max(float(np.ptp(warped[good])), 1e-12)
-        results.append((round(float(density.mean() + np.log(spread)), 9), name, posterior.theta))
-    _, name, theta = max(results, key=lambda r: r[0])
-    return {"n": n, "warp": name, "theta": [short(t) for t in theta]}
+        results.append((round(float(density.mean() + np.log(spread)), 9), name, posterior.theta, value))
+    _, name, theta, value = max(results, key=lambda r: r[0])
+    features, theta = _rescaled(features, X, WARPS[name](y), theta, value, prior)
+    return {"n": n, "warp": name, "theta": [short(t) for t in theta], "scales": list(features.scales)}
+
+
+def _rescaled(
+    features: Features, X: Array, y: Array, theta: Array, density: float, prior: Prior
+) -> tuple[Features, Array]:
+    """Features with at most one range on a more probable scale than now, and their hyperparameters.
+
+    `density` is the log posterior of theta as things are. One step at a time is enough, as the next fit
+    takes the next.
+    """
+    now = np.array(features.scales or [0.0] * X.shape[1])
+
+    def on(scales: Array) -> Features:
+        return replace(features, scales=tuple(scales.tolist()))
+
+    def gain(scales: Array, density_there: float) -> float:
+        more = np.count_nonzero(scales) - np.count_nonzero(now)
+        return density_there - density - prior.scale_log_odds * more
+
+    others = neighbours(now, features.is_fine)
+    at_theta = [
+        gain(other, log_posterior(theta, on(other)(X), y, features.groups, prior)[0]) for other in others
+    ]
+    if others and max(at_theta) > -WORTH_A_FIT:
+        best = others[int(np.argmax(np.round(at_theta, 9)))]
+        posterior, fitted = fit(on(best)(X), y, features.groups, [theta], WARM_ITERATIONS, prior)
+        if gain(best, fitted) > 0:
+            return on(best), posterior.theta
+    return on(now), theta
 
 
 def _success(features: Features, history: History, prior: Prior) -> Posterior:
@@ -150,10 +188,11 @@ def _remembered(history: History, features: Features, warp: str) -> dict[str, An
     n_theta = features.n_lengths + 2
     for info in reversed(list(history.infos[-50:])):
         memory = info.get("gp") if isinstance(info, Mapping) else None
-        if not isinstance(memory, Mapping) or not {"n", "warp", "theta"} <= memory.keys():
+        if not isinstance(memory, Mapping) or not {"n", "warp", "theta", "scales"} <= memory.keys():
             continue
-        theta = memory["theta"]
-        usable = len(theta) == n_theta and bool(np.isfinite(theta).all())
+        theta, found = memory["theta"], memory["scales"]
+        usable = len(theta) == n_theta and len(found) == len(features.n_cells)
+        usable = usable and bool(np.isfinite([*theta, *found]).all())
         if usable and memory["warp"] in WARPS and (warp in ("auto", memory["warp"])):
             return dict(memory)
     return None

@@ -9,11 +9,11 @@ import pytest
 from scipy.optimize import minimize
 
 import hpo
-from benchmarks.suites.collection import functions
+from benchmarks.suites.collection import functions, misscaled
 from benchmarks.suites.problem import task
 from benchmarks.suites.tables import Table
 
-PROBLEMS = functions()
+PROBLEMS = functions() | {f"misscaled {name}": p for name, p in misscaled().items()}
 
 
 @pytest.mark.parametrize("name", PROBLEMS)

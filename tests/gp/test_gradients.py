@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import norm
 
 from hpo.gp.acquisition import log_expected_improvement, log_probability_positive
-from hpo.gp.kernels import Features, matern52, matern52_with_slope, squared_distance
+from hpo.gp.features import Features
+from hpo.gp.kernels import matern52, matern52_with_slope, squared_distance
 from hpo.gp.regression import Prior, condition, log_posterior
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hpo.gp.kernels import Features
+from hpo.gp.features import Features
 from hpo.gp.regression import Prior
 from hpo.searchers.gp import GPSearcher
 from hpo.searchers.surrogate import Surrogate
@@ -44,3 +44,57 @@ def test_inflation_helps_the_unlikely_most():
 
 def test_inflation_grows_with_the_number_of_parameters():
     assert [GPSearcher.inflation(q) for q in (0, 1, 4, 5, 6, 8, 20)] == [1, 1, 1, 1.25, 1.5, 2, 2]
+
+
+def fitted_scales(objective, prior=None):
+    """Scales after 40 trials, found one step a trial as in a study: each fit starts from the one before."""
+    space = Space({"rate": Float(0, 1), "width": Float(0, 1)})
+    U = space.sample(40, np.random.default_rng(0))
+    y, infos = objective(U), [{} for _ in U]
+    features = Features(space.n_cells, space.is_categorical, space.is_conditional)
+    for k in range(10, len(U) + 1):
+        history = History.build(space, space.decode(U[:k]), y[:k].tolist(), infos=infos[:k])
+        model = Surrogate.fitted(features, history, "raw", prior or Prior(), 1.0)
+        infos[k - 1] = {"gp": model.memory}
+    return model.features.scales
+
+
+def over_decades(U):
+    return (np.log10(1e-3 + U[:, 0]) + 1.5) ** 2 + (U[:, 1] - 0.6) ** 2
+
+
+def bowl(U):
+    return ((U - [0.3, 0.6]) ** 2).sum(1)
+
+
+def test_a_range_that_should_be_logarithmic_is_found():
+    rate, width = fitted_scales(over_decades)
+    assert rate > 0
+    assert width == 0
+    rate, width = fitted_scales(lambda U: over_decades(1 - U))
+    assert rate < 0
+    assert width == 0
+
+
+def test_ranges_of_a_bowl_stay_as_given():
+    assert fitted_scales(bowl) == (0, 0)
+
+
+def test_overwhelming_odds_keep_every_range_as_given():
+    assert fitted_scales(over_decades, Prior(scale_log_odds=1e9)) == (0, 0)
+
+
+@pytest.mark.parametrize("scales", [None, [0.0], [0.0, np.nan, 0.0], [3.0, 0.0, 0.0]])
+def test_scales_of_the_trial_before_are_taken_up_where_they_fit(scales):
+    space = Space({f"x{j}": Float(0, 1) for j in range(3)})
+    U = space.sample(40, np.random.default_rng(0))
+    features = Features(space.n_cells, space.is_categorical, space.is_conditional)
+    memory = {"n": 40, "warp": "half-rank", "theta": [0.5] * 3 + [0.0, -7.0], "scales": scales}
+    if scales is None:  # of a study that an earlier version began
+        del memory["scales"]
+    infos = [*([{}] * 39), {"gp": memory}]
+    history = History.build(space, space.decode(U), (U**2).sum(1).tolist(), infos=infos)
+    model = Surrogate.fitted(features, history, "half-rank", Prior(), 1.0)
+    assert (model.memory == memory) == (scales == [3.0, 0.0, 0.0])
+    assert len(model.features.scales) == 3
+    assert np.isfinite(model.score(model.features(U))).all()

@@ -1,9 +1,13 @@
 """What the model is shown of a configuration."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from hpo.gp.kernels import Features, squared_distance
+from hpo.gp.features import Features
+from hpo.gp.kernels import squared_distance
+from hpo.gp.scales import warp
 from hpo.space import Categorical, Float, Space
 
 OPS = ["none", "skip", "conv"]
@@ -65,7 +69,37 @@ def test_numbers_keep_their_gradient_beside_counts(cell):
     features = features_of(cell)
     U = cell.sample(6, np.random.default_rng(0))
     gradient = np.random.default_rng(1).standard_normal((6, len(features.groups)))
-    pulled = features.pull_back(gradient)
+    pulled = features.pull_back(gradient, U)
     np.testing.assert_array_equal(pulled[:, 0], gradient[:, 0])
     assert not pulled[:, 1:].any()
     assert features(U).shape == (6, 1 + 9 + 2 + 3)
+
+
+def test_a_number_on_another_scale_is_warped_and_its_gradient_with_it():
+    space = Space(
+        {
+            "kind": Categorical(["a", "b", "c"]),
+            "rate": Float(0, 1),
+            "decay": Float(0, 1, when={"kind": "a"}),
+            "width": Float(0, 1),
+        }
+    )
+    given = features_of(space)
+    features = replace(given, scales=(0.0, 6.0, -3.0, 0.0))
+    U = space.sample(8, np.random.default_rng(0))
+    assert np.isnan(U[:, 2]).any()
+    assert not np.isnan(U[:, 2]).all()
+    Z, as_given = features(U), given(U)
+    np.testing.assert_array_equal(Z[:, [0, 1, 2, 6]], as_given[:, [0, 1, 2, 6]])
+    np.testing.assert_allclose(Z[:, 3], warp(U[:, 1], 6.0))
+    active = ~np.isnan(U[:, 2])
+    np.testing.assert_allclose(Z[active, 4], warp(U[active, 2], -3.0) - 0.5)
+    assert not Z[~active][:, 4:6].any()
+
+    weights = np.random.default_rng(1).standard_normal(Z.shape)
+    pulled = features.pull_back(weights, U)
+    for j in (1, 2, 3):
+        h = 1e-6 * np.eye(4)[j]
+        expected = ((features(U + h) - features(U - h)) * weights).sum(1) / 2e-6
+        np.testing.assert_allclose(pulled[:, j], expected, rtol=1e-5, atol=1e-8)
+    assert not pulled[:, 0].any()

@@ -1,0 +1,179 @@
+"""Features of unit-cube points.
+
+Notation
+--------
+X (n, d)  unit-cube points, NaN where a parameter is inactive
+Z (n, p)  features, so that every squared distance is one matrix product
+g (p,)    the length scale that each feature uses; a parameter's features share one
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.gp.kernels import Array
+from hpo.gp.scales import warp, warp_slope
+
+SMOOTH_CELLS = 12  # a numeric column with more cells than this is as good as continuous
+FEWEST_ALIKE = 3  # columns with the same choices, and choices of theirs, that are worth counting
+
+
+@dataclass(frozen=True)
+class Features:
+    """Map from unit-cube points to features.
+
+    A number is its own feature, on the scale of its column (hpo.gp.scales); a conditional number is
+    (0, 0) when inactive and (x - 1/2, 1/2) when active; a categorical is a one-hot vector over sqrt(2),
+    which makes the squared distance of two different choices 1 (Hamming).
+
+    Where several categoricals offer the same choices, as the layers of a network or the edges of a cell
+    do, how often each choice occurs is often most of what there is to know (the histogram of operations
+    in Ru et al., ICLR 2021, arXiv 2006.07556). The sums of their one-hot vectors are features as well,
+    with a length scale of their own; two flags that happen to be both yes or no are not counted.
+
+    Attributes
+    ----------
+    n_cells : (d,) array
+        Distinct values of each column, inf where continuous. Constant columns get no feature.
+    is_categorical, is_conditional : (d,) bool arrays
+    alike : tuple of tuples of int
+        Categorical columns that offer the same choices.
+    scales : tuple of float
+        Scale of each column; empty where all are as given.
+    """
+
+    n_cells: Array
+    is_categorical: NDArray[np.bool_]
+    is_conditional: NDArray[np.bool_]
+    alike: tuple[tuple[int, ...], ...] = ()
+    scales: tuple[float, ...] = ()
+
+    @property
+    def is_fine(self) -> NDArray[np.bool_]:
+        """Numeric columns that are as good as continuous, (d,)."""
+        return ~self.is_categorical & (self.n_cells > SMOOTH_CELLS)
+
+    @cached_property
+    def columns(self) -> NDArray[np.int64]:
+        """Column that each length scale belongs to; those of counts, which belong to several, come after."""
+        return np.flatnonzero(self._widths)
+
+    @property
+    def n_lengths(self) -> int:
+        """Number of length scales."""
+        return len(self.columns) + len(self._counted)
+
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """Length scale of each feature, (p,)."""
+        first = len(self.columns)
+        counts = [np.full(self._widths[alike[0]], first + i) for i, alike in enumerate(self._counted)]
+        return np.concatenate([self._owners, *counts])
+
+    def __call__(self, X: Array) -> Array:
+        """Features of points, (n, p)."""
+        Z = self._of_columns(self._scaled(X))
+        return np.hstack([Z, Z @ self._sums]) if self._counted else Z
+
+    def _scaled(self, X: Array) -> Array:
+        """Points with every column on its scale."""
+        if self._rescaled:
+            X = X.copy()
+        for j, c in self._rescaled:
+            X[:, j] = warp(X[:, j], c)
+        return X
+
+    def _of_columns(self, X: Array) -> Array:
+        """Features of single columns."""
+        source, offset = self._source, self._offset
+        if self._is_plain:
+            return np.ascontiguousarray(X[:, source])
+        inactive = np.isnan(X)
+        Z: Array = np.where(inactive, 0.5, X)[:, source] - offset
+        Z[:, self._flags] = 0.5
+        m, choice, one_hot = self._choices
+        cell = np.minimum(np.floor(Z[:, one_hot] * m), m - 1.0)
+        Z[:, one_hot] = (cell == choice) / np.sqrt(2.0)
+        Z[inactive[:, source]] = 0.0
+        return Z
+
+    def pull_back(self, gradient: Array, X: Array) -> Array:
+        """Gradient by X from the one by its features; 0 for categoricals and inactive numbers, (n, d)."""
+        out = np.zeros(X.shape)
+        numeric = ~self.is_categorical[self.columns]
+        out[:, self.columns[numeric]] = gradient[:, self._starts[numeric]]
+        for j, c in self._rescaled:
+            out[:, j] *= np.where(np.isnan(X[:, j]), 0.0, warp_slope(X[:, j], c))
+        return out
+
+    @cached_property
+    def _rescaled(self) -> list[tuple[int, float]]:
+        """Columns on another scale than given, and that scale."""
+        return [(j, c) for j, c in enumerate(self.scales) if c]
+
+    @cached_property
+    def _widths(self) -> NDArray[np.int64]:
+        """Number of features of each column, (d,)."""
+        varies = (self.n_cells > 1) | self.is_conditional
+        m = np.where(self.is_categorical, self.n_cells, 1.0 + self.is_conditional)
+        return np.where(varies, m, 0.0).astype(np.int64)
+
+    @cached_property
+    def _counted(self) -> list[tuple[int, ...]]:
+        """Those of `alike` that are worth counting."""
+        return [alike for alike in self.alike if min(len(alike), self.n_cells[alike[0]]) >= FEWEST_ALIKE]
+
+    @cached_property
+    def _sums(self) -> Array:
+        """Matrix that adds up the one-hot vectors of columns that are alike."""
+        blocks = [
+            np.isin(self._source, alike)[:, None]
+            * np.equal.outer(self._places, np.arange(self._widths[alike[0]]))
+            for alike in self._counted
+        ]
+        return np.hstack(blocks).astype(np.float64)
+
+    @cached_property
+    def _owners(self) -> NDArray[np.int64]:
+        """Length scale of each feature of a single column."""
+        return np.repeat(np.arange(len(self.columns)), self._widths[self.columns])
+
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        """First feature of each column's length scale."""
+        return np.searchsorted(self._owners, np.arange(len(self.columns)))
+
+    @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        """Place of each feature of a single column among those of that column."""
+        return np.arange(len(self._owners)) - self._starts[self._owners]
+
+    @cached_property
+    def _source(self) -> NDArray[np.int64]:
+        """Column that each feature of a single column comes from."""
+        return self.columns[self._owners]
+
+    @cached_property
+    def _is_plain(self) -> bool:
+        return not (self.is_categorical | self.is_conditional)[self.columns].any()
+
+    @cached_property
+    def _offset(self) -> Array:
+        return np.where(self.is_conditional & ~self.is_categorical, 0.5, 0.0)[self._source]
+
+    @cached_property
+    def _flags(self) -> NDArray[np.int64]:
+        """Features that say whether a conditional number is active."""
+        numeric = (self.is_conditional & ~self.is_categorical)[self.columns]
+        return self._starts[numeric] + 1
+
+    @cached_property
+    def _choices(self) -> tuple[Array, Array, NDArray[np.int64]]:
+        """Number of choices and choice of each one-hot feature, and which features they are."""
+        one_hot = np.flatnonzero(self.is_categorical[self._source])
+        choice = self._places[one_hot].astype(np.float64)
+        return self.n_cells[self._source[one_hot]], choice, one_hot
