@@ -129,20 +129,30 @@ VARIANTS = {
 @click.option("--first-seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--trials", type=click.IntRange(20), default=100, show_default=True)
 @click.option("--suites", default=",".join(SUITES), show_default=True, help="Which of them, comma-separated.")
+@click.option(
+    "--variant", "parts", multiple=True, help="Only variants with this in their name, besides the default."
+)
 @click.option("--out", default="results/ablations", show_default=True, help="Finished runs are not repeated.")
 @click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default.")
-def command(seeds: int, first_seed: int, trials: int, suites: str, out: str, jobs: int | None) -> None:
+def command(
+    seeds: int,
+    first_seed: int,
+    trials: int,
+    suites: str,
+    parts: tuple[str, ...],
+    out: str,
+    jobs: int | None,
+) -> None:
     """Every variant of the GP searcher on every suite; writes ablations.md."""
-    folder, parts = Path(out), []
+    folder, sections = Path(out), []
     chosen = suites.split(",")
     if unknown := [name for name in chosen if name not in SUITES]:
-        raise click.BadParameter(
-            f"{', '.join(unknown)!r}: must be of {', '.join(SUITES)}", param_hint="--suites"
-        )
+        raise click.BadParameter(f"{', '.join(unknown)!r}: must be of {', '.join(SUITES)}")
+    variants = {n: v for n, v in VARIANTS.items() if n == DEFAULT or not parts or any(p in n for p in parts)}
     for name in chosen:
         problems = SUITES[name]()
         comparison = hpo.compare(
-            {key: task(problem) for key, problem in problems.items()}, VARIANTS, n_trials=trials,
+            {key: task(problem) for key, problem in problems.items()}, variants, n_trials=trials,
             repeats=seeds, seed=first_seed, n_initial=0, out=folder / name, n_jobs=jobs, baseline=DEFAULT,
         )  # fmt: skip
         file = folder / f"random-{name}.json"
@@ -150,9 +160,9 @@ def command(seeds: int, first_seed: int, trials: int, suites: str, out: str, job
             file.write_text(json.dumps(random_regret(problems, trials, jobs).tolist()))
         result = regrets(comparison, problems, np.array(json.loads(file.read_text())))
         title = f"{len(problems)} {TITLES.get(name, name)}, {seeds} paired seeds from {first_seed} on"
-        parts.append(f"## {title}\n\n{as_markdown(result)}")
-    (folder / "ablations.md").write_text("\n".join(parts), encoding="utf-8")
-    click.echo("\n".join(parts))
+        sections.append(f"## {title}\n\n{as_markdown(result)}")
+    (folder / "ablations.md").write_text("\n".join(sections), encoding="utf-8")
+    click.echo("\n".join(sections))
 
 
 def as_markdown(result: Regrets) -> str:

@@ -222,6 +222,15 @@ def log_posterior(
     return float(value), gradient
 
 
+def log_evidence(theta: Array, Z: Array, y: Array, groups: NDArray[np.int64]) -> float:
+    """Log evidence of theta alone, in half the time (RW eq. 5.8)."""
+    w = np.exp(-2.0 * theta[:-2])[groups]
+    K = np.exp(theta[-2]) * matern52(squared_distance(Z, Z, w)) + MEAN_VARIANCE
+    L = _cholesky(K, float(np.exp(theta[-1])))
+    v, _ = lapack.dtrtrs(L, y, lower=1)
+    return float(-0.5 * v @ v - np.log(np.diag(L)).sum() - 0.5 * len(y) * LOG_2PI)
+
+
 def _cholesky(K: Array, noise: float) -> Array:
     """Lower factor of K + noise I; the diagonal grows until the factorisation succeeds."""
     diagonal = np.diag_indices_from(K)

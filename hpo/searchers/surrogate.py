@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hpo.gp.acquisition import log_expected_improvement, log_probability_positive
 from hpo.gp.features import Features
 from hpo.gp.kernels import Array
-from hpo.gp.regression import LOG_2PI, Posterior, Prior, condition, fit, log_posterior
+from hpo.gp.regression import LOG_2PI, Posterior, Prior, condition, fit, log_evidence
 from hpo.gp.scales import neighbours
 from hpo.gp.warping import half_rank, standardise
 from hpo.trial import History
@@ -21,7 +21,7 @@ WARPS = {"raw": standardise, "half-rank": half_rank}
 MAX_POINTS = 256  # above it the model sees a subset, so that a suggestion's time stays bounded
 MAX_FIT = 128  # hyperparameters are fitted on at most this many points
 MAX_PENDING = 64
-WORTH_A_FIT = 2.0  # nats that another scale may lack before its hyperparameters are fitted
+WORTH_A_FIT = 1.0  # nats that another scale may lack before its hyperparameters are fitted
 COLD_ITERATIONS = 60
 WARM_ITERATIONS = 15  # of a fit that starts from the hyperparameters of the trial before
 
@@ -153,10 +153,8 @@ def _rescaled(
         more = np.count_nonzero(scales) - np.count_nonzero(now)
         return density_there - density - prior.scale_log_odds * more
 
-    others = neighbours(now, features.is_fine)
-    at_theta = [
-        gain(other, log_posterior(theta, on(other)(X), y, features.groups, prior)[0]) for other in others
-    ]
+    others, known = neighbours(now, features.is_fine), prior.log_density(theta)[0]
+    at_theta = [gain(s, known + log_evidence(theta, on(s)(X), y, features.groups)) for s in others]
     if others and max(at_theta) > -WORTH_A_FIT:
         best = others[int(np.argmax(np.round(at_theta, 9)))]
         posterior, fitted = fit(on(best)(X), y, features.groups, [theta], WARM_ITERATIONS, prior)

@@ -7,7 +7,7 @@ from scipy.stats import norm
 from hpo.gp.acquisition import log_expected_improvement, log_probability_positive
 from hpo.gp.features import Features
 from hpo.gp.kernels import matern52, matern52_with_slope, squared_distance
-from hpo.gp.regression import Prior, condition, log_posterior
+from hpo.gp.regression import Prior, condition, log_evidence, log_posterior
 
 
 @pytest.fixture
@@ -38,6 +38,13 @@ def test_evidence(data):
     args = (features(X), y, features.groups, Prior())
     expected = differences(lambda t: log_posterior(t, *args)[0], theta)
     assert log_posterior(theta, *args)[1] == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_evidence_alone_is_the_posterior_without_the_prior(data):
+    features, X, y, theta = data
+    Z, prior = features(X), Prior()
+    whole = log_posterior(theta, Z, y, features.groups, prior)[0]
+    assert log_evidence(theta, Z, y, features.groups) == pytest.approx(whole - prior.log_density(theta)[0])
 
 
 def test_prediction(data):
