@@ -129,9 +129,7 @@ VARIANTS = {
 @click.option("--first-seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--trials", type=click.IntRange(20), default=100, show_default=True)
 @click.option("--suites", default=",".join(SUITES), show_default=True, help="Which of them, comma-separated.")
-@click.option(
-    "--variant", "parts", multiple=True, help="Only variants with this in their name, besides the default."
-)
+@click.option("--variant", "parts", multiple=True, help="Part of the name of one to run; all by default.")
 @click.option("--out", default="results/ablations", show_default=True, help="Finished runs are not repeated.")
 @click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default.")
 def command(
