@@ -145,7 +145,9 @@ def command(
     folder, sections = Path(out), []
     chosen = suites.split(",")
     if unknown := [name for name in chosen if name not in SUITES]:
-        raise click.BadParameter(f"{', '.join(unknown)!r}: must be of {', '.join(SUITES)}")
+        raise click.BadParameter(f"--suites {', '.join(unknown)!r}: must be of {', '.join(SUITES)}")
+    if unknown := [part for part in parts if not any(part in name for name in VARIANTS)]:
+        raise click.BadParameter(f"--variant {unknown[0]!r}: must be part of one of {', '.join(VARIANTS)}")
     variants = {n: v for n, v in VARIANTS.items() if n == DEFAULT or not parts or any(p in n for p in parts)}
     for name in chosen:
         problems = SUITES[name]()

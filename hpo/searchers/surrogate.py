@@ -112,7 +112,8 @@ def _refit(
 ) -> dict[str, Any]:
     """Fit under each warp; keep the one that predicts the better half best, each point left out.
 
-    Both warps are affine there, so densities compare after dividing by the scale.
+    Both warps are affine there, so densities compare after dividing by the scale. Then one range may move to
+    another scale.
     """
     n = len(y)
     kept = _subset(y, MAX_FIT)
