@@ -106,7 +106,6 @@ TITLES = {"misscaled": "functions with half of their ranges on a wrong scale"}
 VARIANTS = {
     DEFAULT: hpo.GPSearcher(),
     "raw outputs": hpo.GPSearcher(warp="raw"),
-    "raw or half-rank by leave-one-out": hpo.GPSearcher(warp="auto"),
     "3 initial points": hpo.GPSearcher(n_initial=3),
     "10 initial points": hpo.GPSearcher(n_initial=10),
     "each length scale on its own": OwnLengths(),

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from hpo.gp.features import SMOOTH_CELLS
 from hpo.gp.kernels import Array
 
 MAX_CHOICES = 16  # categories tried per column and step; more are sampled
@@ -27,22 +26,22 @@ class Domain:
     ----------
     n_cells : (d,) array
         Distinct values of each column, inf where continuous.
-    is_categorical : (d,) bool array
+    is_categorical, is_fine : (d,) bool arrays
+        Columns of names, and of numbers that are as good as continuous: those move by gradient.
     snap : callable
         (n, d) points anywhere in the cube to the exact configurations they stand for, NaN inactive.
     allowed : callable
         (n, d) snapped points to (n,) bool: feasible, and not tried before.
+    telling : callable
+        (n, d) snapped points to (n,) bool: worth a trial if any of those allowed is.
     """
 
     n_cells: Array
     is_categorical: NDArray[np.bool_]
+    is_fine: NDArray[np.bool_]
     snap: Callable[[Array], Array]
     allowed: Callable[[Array], NDArray[np.bool_]]
-
-    @property
-    def smooth(self) -> NDArray[np.int64]:
-        """Columns that move by gradient."""
-        return np.flatnonzero(~self.is_categorical & (self.n_cells > SMOOTH_CELLS))
+    telling: Callable[[Array], NDArray[np.bool_]]
 
 
 Score = Callable[[Array], Array]
@@ -77,13 +76,15 @@ def maximize(
     order = _descending(pool.scored(candidates))
     U = candidates[_diverse(candidates, order, n_starts)]
     is_discrete = bool(np.isfinite(domain.n_cells[domain.n_cells > 1]).any())
-    for _ in range(rounds if is_discrete else 1):
-        if domain.smooth.size:
+    for _ in range(rounds):
+        if domain.is_fine.any():
             U = _climb_smooth(score_with_gradient, domain, U)
-        if is_discrete:
-            U = _climb_neighbours(pool, domain, U, rng)
-        else:
+        if not is_discrete:
             pool.scored(U)
+            break
+        climbed, U = U, _climb_neighbours(pool, domain, U, rng)
+        if np.array_equal(climbed, U):
+            break  # neither way leads up
     return pool.best_allowed()
 
 
@@ -106,12 +107,17 @@ class _Pool:
     def best_allowed(self) -> tuple[Array, float] | None:
         points, values = np.concatenate(self.points), np.concatenate(self.values)
         order = _descending(values)
+        best: int | None = None
         for start in range(0, len(order), 64):
             block = order[start : start + 64]
-            good = block[self.domain.allowed(points[block])]
-            if good.size:
-                return points[good[0]], float(values[good[0]])
-        return None
+            block = block[self.domain.allowed(points[block])]
+            if best is None and block.size:
+                best = int(block[0])
+            block = block[self.domain.telling(points[block])]
+            if block.size:
+                best = int(block[0])
+                break
+        return None if best is None else (points[best], float(values[best]))
 
 
 def _descending(values: Array) -> NDArray[np.int64]:
@@ -132,34 +138,34 @@ def _diverse(U: Array, order: NDArray[np.int64], n: int) -> list[int]:
 
 def _climb_smooth(score_with_gradient: ScoreWithGradient, domain: Domain, U: Array) -> Array:
     """One L-BFGS-B over all starts stacked: their sum is separable, so each climbs its own hill."""
-    smooth = domain.smooth
+    fine = domain.is_fine
     # Inactive parameters are NaN in `fixed`; they contribute nothing and stay what they are.
     fixed = domain.snap(U)
-    active = ~np.isnan(fixed[:, smooth])
+    active = ~np.isnan(fixed[:, fine])
 
     def negative(flat: Array) -> tuple[float, Array]:
         moved = fixed.copy()
-        moved[:, smooth] = np.where(active, flat.reshape(active.shape), np.nan)
+        moved[:, fine] = np.where(active, flat.reshape(active.shape), np.nan)
         values, gradient = score_with_gradient(moved)
-        return -float(values.sum()), -np.where(active, gradient[:, smooth], 0.0).ravel()
+        return -float(values.sum()), -np.where(active, gradient[:, fine], 0.0).ravel()
 
     result = minimize(
         negative,
-        np.clip(U[:, smooth], 0.0, 1.0).ravel(),
+        np.clip(U[:, fine], 0.0, 1.0).ravel(),
         jac=True,
         method="L-BFGS-B",
         bounds=[(0.0, 1.0)] * active.size,
         options={"maxiter": 40, "maxfun": 60, "ftol": 1e-7},
     )
     climbed = U.copy()
-    climbed[:, smooth] = result.x.reshape(active.shape)
+    climbed[:, fine] = result.x.reshape(active.shape)
     return climbed
 
 
 def _climb_neighbours(pool: _Pool, domain: Domain, U: Array, rng: np.random.Generator) -> Array:
     """Move every start to its best one-step neighbour until none is better."""
     current = U.copy()
-    values = pool.scored(current)
+    values = pool.scored(current).copy()  # the pool keeps its own
     for _ in range(10):
         neighbours, owner = _neighbours(domain, current, rng)
         scores = pool.scored(neighbours)

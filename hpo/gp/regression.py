@@ -23,6 +23,7 @@ from hpo.gp.kernels import Array, matern52, matern52_with_slope, squared_distanc
 
 MEAN_VARIANCE = 1.0
 LOG_2PI = float(np.log(2 * np.pi))
+BLOCK = 1 << 15  # entries of a kernel matrix that a prediction holds at once, so that they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,12 @@ class Posterior:
 
     def predict(self, Z: Array) -> tuple[Array, Array]:
         """Mean and sd of the noise-free function, (m,) each (RW eq. 2.25, 2.26)."""
-        signal = np.exp(self.theta[-2])
-        k = signal * matern52(squared_distance(Z, self.Z, self.w)) + MEAN_VARIANCE
-        A = k @ self.L_inv.T
-        return k @ self.alpha, self._sd(signal, A)
+        rows = max(BLOCK // max(len(self.y), 1), 1)
+        mean, sd = np.empty(len(Z)), np.empty(len(Z))
+        for start in range(0, len(Z), rows):
+            block = slice(start, start + rows)
+            mean[block], sd[block] = self._predict(Z[block])
+        return mean, sd
 
     def predict_with_gradient(self, Z: Array) -> tuple[Array, Array, Array, Array]:
         """Mean, sd, and their gradients by the features: (m,), (m,), (m, p), (m, p)."""
@@ -125,14 +128,16 @@ class Posterior:
         d_sd = -self._contract(G * (A @ self.L_inv), Z, w) / sd[:, None]
         return k @ self.alpha, sd, d_mean, d_sd
 
-    def leave_one_out(self) -> tuple[Array, Array]:
-        """Mean and variance of each observation given the others, (n,) each (RW eq. 5.12)."""
-        variance = 1.0 / np.maximum((self.L_inv * self.L_inv).sum(0), 1e-300)
-        return self.y - self.alpha * variance, variance
-
     def given(self, Z: Array, y: Array) -> Posterior:
         """The same hyperparameters with further data."""
         return condition(np.vstack([self.Z, Z]), np.concatenate([self.y, y]), self.theta, self.groups)
+
+    def _predict(self, Z: Array) -> tuple[Array, Array]:
+        signal = np.exp(self.theta[-2])
+        k = matern52(squared_distance(Z, self.Z, self.w))
+        k *= signal
+        k += MEAN_VARIANCE
+        return k @ self.alpha, self._sd(signal, k @ self.L_inv.T)
 
     def _contract(self, M: Array, Z: Array, w: Array) -> Array:
         """sum_i M_mi d(r2_mi)/dz_m = 2 w (z_m sum_i M_mi - sum_i M_mi z_i): no (m, n, p) array."""
@@ -141,7 +146,7 @@ class Posterior:
 
     @staticmethod
     def _sd(signal: float, A: Array) -> Array:
-        variance = signal + MEAN_VARIANCE - (A * A).sum(1)
+        variance = signal + MEAN_VARIANCE - np.einsum("ij,ij->i", A, A)
         sd: Array = np.sqrt(np.maximum(variance, 1e-12))
         return sd
 

@@ -33,8 +33,8 @@ class GPSearcher(Searcher):
         it only where the objective is so noisy that a handful of trials mislead.
     warp : str
         How outputs are transformed: ``"half-rank"`` keeps the spacing of the better half and only the
-        order of the worse, ``"raw"`` keeps all of it, ``"auto"`` takes the one that predicts the better
-        half best, each trial left out in turn (twice the time, and no better: docs/ablations.md).
+        order of the worse, ``"raw"`` keeps all of it: only for an objective whose worst values are as
+        telling as its best (docs/ablations.md).
 
     Notes
     -----
@@ -55,8 +55,8 @@ class GPSearcher(Searcher):
     def __post_init__(self) -> None:
         if isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 2:
             raise ValueError(f"n_initial={self.n_initial!r}: must be a whole number of at least 2")
-        if self.warp not in ("auto", *WARPS):
-            raise ValueError(f"warp={self.warp!r}: must be one of auto, {', '.join(WARPS)}")
+        if self.warp not in WARPS:
+            raise ValueError(f"warp={self.warp!r}: must be one of {', '.join(WARPS)}")
 
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`."""
@@ -153,7 +153,14 @@ def _maximum(
     return maximize(
         lambda U: model.score(features(U)),
         score_with_gradient,
-        Domain(space.n_cells, space.is_categorical, space.snap, seen.allowed),
+        Domain(
+            space.n_cells,
+            space.is_categorical,
+            features.is_fine,
+            space.snap,
+            seen.allowed,
+            lambda U: model.tells_apart(features(U)),
+        ),
         _candidates(space, history, rng),
         rng,
     )

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from hpo.gp.acquisition import log_expected_improvement, log_probability_positive
 from hpo.gp.features import Features
-from hpo.gp.kernels import Array
-from hpo.gp.regression import LOG_2PI, Posterior, Prior, condition, fit, log_evidence
+from hpo.gp.kernels import Array, matern52, squared_distance
+from hpo.gp.regression import Posterior, Prior, condition, fit, log_evidence
 from hpo.gp.scales import neighbours
 from hpo.gp.warping import half_rank, standardise
 from hpo.trial import History
 
 WARPS = {"raw": standardise, "half-rank": half_rank}
+NOTED = {"n", "warp", "theta", "scales"}  # what a suggestion's memory holds
+APART = 0.1  # least variance between two points that are worth a trial each, in units of that of the noise
 MAX_POINTS = 256  # above it the model sees a subset, so that a suggestion's time stays bounded
 MAX_FIT = 128  # hyperparameters are fitted on at most this many points
 MAX_PENDING = 64
@@ -63,9 +65,9 @@ class Surrogate:
         memory = _remembered(history, features, warp)
         # Refits thin out: hyperparameters move little once trials are many.
         if memory is None or len(y) - memory["n"] >= max(1, len(y) // 20):
-            memory = _refit(features, X, y, list(WARPS) if warp == "auto" else [warp], memory, prior)
+            memory = _refit(features, X, y, warp, memory, prior)
         features = replace(features, scales=tuple(memory["scales"]))
-        warped = WARPS[memory["warp"]](y)[kept]
+        warped = WARPS[warp](y)[kept]
         posterior = condition(features(X[kept]), warped, np.array(memory["theta"]), features.groups)
         best = float(posterior.predict(posterior.Z)[0].min())
         success = None
@@ -80,6 +82,19 @@ class Surrogate:
             Z_pending = features(history.pending[-MAX_PENDING:])
             posterior = posterior.given(Z_pending, posterior.predict(Z_pending)[0])
         return cls(features, posterior, success, best, inflation, memory)
+
+    def tells_apart(self, Z: Array) -> NDArray[np.bool_]:
+        """Whether the noise leaves points apart from every earlier one, (m,).
+
+        Noise is often no noise but jumps that are shorter than the length scales, as those of a
+        cross-validation whose folds stay the same. Expected improvement is then the largest beside the best
+        trial, again and again, and the objective says the same each time. The values of two points differ by
+        a variance of 2 s (1 - k) of the process with signal s and correlation k.
+        """
+        signal, noise = np.exp(self.objective.theta[-2:])
+        k = matern52(squared_distance(Z, self.objective.Z, self.objective.w)).max(1)
+        apart: NDArray[np.bool_] = 2.0 * signal * (1.0 - k) >= APART * noise
+        return apart
 
     def score(self, Z: Array) -> Array:
         """Log expected improvement times the probability of success, (m,)."""
@@ -103,18 +118,9 @@ class Surrogate:
 
 
 def _refit(
-    features: Features,
-    X: Array,
-    y: Array,
-    names: list[str],
-    memory: Mapping[str, Any] | None,
-    prior: Prior,
+    features: Features, X: Array, y: Array, warp: str, memory: Mapping[str, Any] | None, prior: Prior
 ) -> dict[str, Any]:
-    """Fit under each warp; keep the one that predicts the better half best, each point left out.
-
-    Both warps are affine there, so densities compare after dividing by the scale. Then one range may move to
-    another scale.
-    """
+    """Fit hyperparameters; then one range may move to another scale."""
     n = len(y)
     kept = _subset(y, MAX_FIT)
     X, y = X[kept], y[kept]
@@ -123,18 +129,10 @@ def _refit(
         features = replace(features, scales=tuple(memory["scales"]))
         starts = [np.array(memory["theta"]), *starts]
     iterations = COLD_ITERATIONS if memory is None else WARM_ITERATIONS
-    good = y <= np.sort(y)[(len(y) - 1) // 2]  # the median, which cannot overflow
-    results = []
-    for name in names:
-        warped = WARPS[name](y)
-        posterior, value = fit(features(X), warped, features.groups, starts, iterations, prior)
-        loo_mean, variance = posterior.leave_one_out()
-        density = -0.5 * ((warped - loo_mean) ** 2 / variance + np.log(variance) + LOG_2PI)[good]
-        spread = max(float(np.ptp(warped[good])), 1e-12)
-        results.append((round(float(density.mean() + np.log(spread)), 9), name, posterior.theta, value))
-    _, name, theta, value = max(results, key=lambda r: r[0])
-    features, theta = _rescaled(features, X, WARPS[name](y), theta, value, prior)
-    return {"n": n, "warp": name, "theta": [short(t) for t in theta], "scales": list(features.scales)}
+    warped = WARPS[warp](y)
+    posterior, value = fit(features(X), warped, features.groups, starts, iterations, prior)
+    features, theta = _rescaled(features, X, warped, posterior.theta, value, prior)
+    return {"n": n, "warp": warp, "theta": [short(t) for t in theta], "scales": list(features.scales)}
 
 
 def _rescaled(
@@ -183,16 +181,16 @@ def _subset(y: Array, limit: int) -> NDArray[np.int64]:
 
 
 def _remembered(history: History, features: Features, warp: str) -> dict[str, Any] | None:
-    """Hyperparameters noted with the latest trial that has usable ones."""
+    """What was noted with the latest trial that has usable hyperparameters."""
     n_theta = features.n_lengths + 2
     for info in reversed(list(history.infos[-50:])):
         memory = info.get("gp") if isinstance(info, Mapping) else None
-        if not isinstance(memory, Mapping) or not {"n", "warp", "theta", "scales"} <= memory.keys():
+        if not isinstance(memory, Mapping) or not memory.keys() >= NOTED:
             continue
         theta, found = memory["theta"], memory["scales"]
         usable = len(theta) == n_theta and len(found) == len(features.n_cells)
         usable = usable and bool(np.isfinite([*theta, *found]).all())
-        if usable and memory["warp"] in WARPS and (warp in ("auto", memory["warp"])):
+        if usable and memory["warp"] == warp:
             return dict(memory)
     return None
 

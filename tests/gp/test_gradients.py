@@ -58,15 +58,6 @@ def test_prediction(data):
         assert gradient[0] == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
-def test_leave_one_out(data):
-    features, X, y, theta = data
-    Z = features(X)
-    mean, variance = condition(Z, y, theta, features.groups).leave_one_out()
-    left_mean, left_sd = condition(Z[1:], y[1:], theta, features.groups).predict(Z[:1])
-    assert mean[0] == pytest.approx(left_mean[0])
-    assert variance[0] == pytest.approx(left_sd[0] ** 2 + np.exp(theta[-1]))
-
-
 @pytest.mark.parametrize("u", [-1e5, -2e3, -900.0, -30.0])
 def test_log_expected_improvement_in_the_tail(u):
     series = 1 - 3 / u**2 + 15 / u**4 - 105 / u**6  # h(u) = phi(u) / u^2 times this

@@ -1,14 +1,20 @@
 import numpy as np
+import pytest
 
 from hpo.gp.maximize import Domain, maximize
 
 
-def grid_domain(d, m, tried):
+def grid_domain(d, m, tried, telling=lambda U: np.ones(len(U), bool)):
     def snap(U):
         return (np.minimum(np.floor(U * m), m - 1) + 0.5) / m
 
     return Domain(
-        np.full(d, float(m)), np.zeros(d, bool), snap, lambda U: ~(U[:, None] == tried).all(2).any(1)
+        np.full(d, float(m)),
+        np.zeros(d, bool),
+        np.zeros(d, bool),
+        snap,
+        lambda U: ~(U[:, None] == tried).all(2).any(1),
+        telling,
     )
 
 
@@ -25,12 +31,27 @@ def test_neighbours_of_tried_points_are_left_when_every_candidate_is_tried():
     assert value == score(point[None])[0]
 
 
+@pytest.mark.parametrize(("telling_from", "best"), [(0.0, 0.3125), (0.5, 0.5625), (2.0, 0.3125)])
+def test_points_that_tell_nothing_are_taken_only_where_there_are_no_others(telling_from, best):
+    domain = grid_domain(1, 8, tried=np.array([[0.4375]]), telling=lambda U: U[:, 0] >= telling_from)
+
+    def score(U):
+        return -np.abs(U[:, 0] - 0.4)
+
+    candidates = np.linspace(0, 1, 40)[:, None]
+    point, value = maximize(score, None, domain, candidates, np.random.default_rng(0))
+    assert point.tolist() == [best]
+    assert value == score(point[None])[0]
+
+
 def test_climbs_smooth_and_discrete_columns_to_the_joint_maximum():
     target = np.array([0.3, 0.7, 0.625])
     domain = Domain(
         np.array([np.inf, np.inf, 4.0]),
         np.zeros(3, bool),
+        np.array([True, True, False]),
         lambda U: np.column_stack([U[:, :2], (np.minimum(np.floor(U[:, 2] * 4), 3) + 0.5) / 4]),
+        lambda U: np.ones(len(U), bool),
         lambda U: np.ones(len(U), bool),
     )
 

@@ -46,6 +46,22 @@ def test_inflation_grows_with_the_number_of_parameters():
     assert [GPSearcher.inflation(q) for q in (0, 1, 4, 5, 6, 8, 20)] == [1, 1, 1, 1.25, 1.5, 2, 2]
 
 
+def test_points_that_the_noise_does_not_tell_apart_from_a_trial():
+    space = Space({"x": Float(0, 1), "y": Float(0, 1)})
+    U = space.sample(60, np.random.default_rng(0))
+    features = Features(space.n_cells, space.is_categorical, space.is_conditional)
+    beside, away = U + 1e-3, np.array([[2.0, 2.0]])
+    jumps = np.random.default_rng(1).standard_normal(len(U))
+    for noise, is_apart in ((0.0, True), (0.3, False)):
+        y = ((U - 0.4) ** 2).sum(1) + noise * jumps
+        model = Surrogate.fitted(
+            features, History.build(space, space.decode(U), y.tolist()), "raw", Prior(), 1.0
+        )
+        assert (model.tells_apart(beside) == is_apart).all()
+        assert not model.tells_apart(U).any()
+        assert model.tells_apart(away).all()
+
+
 def fitted_scales(objective, prior=None):
     """Scales after 40 trials, found one step a trial as in a study: each fit starts from the one before."""
     space = Space({"rate": Float(0, 1), "width": Float(0, 1)})
