@@ -91,6 +91,12 @@ class FreerScales(hpo.GPSearcher):
     prior: ClassVar[Prior] = Prior(scale_log_odds=1.0)
 
 
+class Beside(hpo.GPSearcher):
+    """Points beside earlier ones allowed, where the noise does not tell them apart."""
+
+    apart: ClassVar[float] = 0.0
+
+
 class QuietOnly(hpo.GPSearcher):
     """Every fit begins at little noise, none at much."""
 
@@ -117,6 +123,7 @@ VARIANTS = {
     "ranges on the scale given": AsGiven(),
     "another scale from 5 nats on": SurerScales(),
     "another scale from 1 nat on": FreerScales(),
+    "points beside earlier ones allowed": Beside(),
     "first points from whole ranges": WholeRange(),
     "no fit that begins at much noise": QuietOnly(),
     "more noise expected": MoreNoise(),

@@ -50,6 +50,7 @@ class GPSearcher(Searcher):
     # No options: what a user knows of length scales the data know better.
     prior: ClassVar[Prior] = Prior()
     max_inflation: ClassVar[float] = 2.0  # see `inflation`
+    apart: ClassVar[float] = 0.1  # see `_maximum`
     initial_width: ClassVar[float] = 0.8  # share of a fine range, around its middle, of the first points
 
     def __post_init__(self) -> None:
@@ -91,7 +92,7 @@ class GPSearcher(Searcher):
         model = Surrogate.fitted(
             features, history, self.warp, self.prior, self.inflation(len(features.columns))
         )
-        found = _maximum(space, history, seen, model, rng)
+        found = _maximum(space, history, seen, model, self.apart, rng)
         if found is None:
             u, value = untried(space, history, rng)[0], None
         else:
@@ -137,9 +138,16 @@ def _maximum(
     history: History,
     seen: _Seen,
     model: Surrogate,
+    apart: float,
     rng: np.random.Generator,
 ) -> tuple[Array, float] | None:
-    """Best new configuration by the model, and its acquisition value."""
+    """Best new configuration by the model, and its acquisition value.
+
+    What is fitted as noise is often jumps that are shorter than the length scales, as those of a
+    cross-validation whose folds stay the same. Expected improvement is then the largest beside the best
+    trial, again and again, and the objective says the same each time. So the values of the new configuration
+    and of each earlier one must differ, by the model, by the share `apart` of the noise's variance.
+    """
     features = model.features
     if seen.listed is not None:
         values = model.score(features(seen.listed))
@@ -159,7 +167,7 @@ def _maximum(
             features.is_fine,
             space.snap,
             seen.allowed,
-            lambda U: model.tells_apart(features(U)),
+            lambda U: model.tells_apart(features(U), apart),
         ),
         _candidates(space, history, rng),
         rng,

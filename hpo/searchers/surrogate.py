@@ -19,7 +19,6 @@ from hpo.trial import History
 
 WARPS = {"raw": standardise, "half-rank": half_rank}
 NOTED = {"n", "warp", "theta", "scales"}  # what a suggestion's memory holds
-APART = 0.1  # least variance between two points that are worth a trial each, in units of that of the noise
 MAX_POINTS = 256  # above it the model sees a subset, so that a suggestion's time stays bounded
 MAX_FIT = 128  # hyperparameters are fitted on at most this many points
 MAX_PENDING = 64
@@ -83,17 +82,15 @@ class Surrogate:
             posterior = posterior.given(Z_pending, posterior.predict(Z_pending)[0])
         return cls(features, posterior, success, best, inflation, memory)
 
-    def tells_apart(self, Z: Array) -> NDArray[np.bool_]:
-        """Whether the noise leaves points apart from every earlier one, (m,).
+    def tells_apart(self, Z: Array, share: float) -> NDArray[np.bool_]:
+        """Whether points differ from every earlier one by at least this share of the noise's variance, (m,).
 
-        Noise is often no noise but jumps that are shorter than the length scales, as those of a
-        cross-validation whose folds stay the same. Expected improvement is then the largest beside the best
-        trial, again and again, and the objective says the same each time. The values of two points differ by
-        a variance of 2 s (1 - k) of the process with signal s and correlation k.
+        The values of two points of a process with signal s and correlation k differ by a variance of
+        2 s (1 - k).
         """
         signal, noise = np.exp(self.objective.theta[-2:])
         k = matern52(squared_distance(Z, self.objective.Z, self.objective.w)).max(1)
-        apart: NDArray[np.bool_] = 2.0 * signal * (1.0 - k) >= APART * noise
+        apart: NDArray[np.bool_] = 2.0 * signal * (1.0 - k) >= share * noise
         return apart
 
     def score(self, Z: Array) -> Array:

@@ -57,9 +57,9 @@ def test_points_that_the_noise_does_not_tell_apart_from_a_trial():
         model = Surrogate.fitted(
             features, History.build(space, space.decode(U), y.tolist()), "raw", Prior(), 1.0
         )
-        assert (model.tells_apart(beside) == is_apart).all()
-        assert not model.tells_apart(U).any()
-        assert model.tells_apart(away).all()
+        assert (model.tells_apart(beside, 0.1) == is_apart).all()
+        assert not model.tells_apart(U, 0.1).any()
+        assert model.tells_apart(away, 0.1).all()
 
 
 def fitted_scales(objective, prior=None):
