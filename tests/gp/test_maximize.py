@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from hpo.gp.maximize import Domain, maximize
+from hpo.gp.regression import condition
 
 
 def grid_domain(d, m, tried, telling=lambda U: np.ones(len(U), bool)):
@@ -42,6 +43,26 @@ def test_points_that_tell_nothing_are_taken_only_where_there_are_no_others(telli
     point, value = maximize(score, None, domain, candidates, np.random.default_rng(0))
     assert point.tolist() == [best]
     assert value == score(point[None])[0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_finds_the_best_of_all_configurations_of_a_discrete_space(seed):
+    m, d = 6, 4
+    rng = np.random.default_rng(seed)
+    every = (np.stack(np.meshgrid(*[np.arange(m)] * d), -1).reshape(-1, d) + 0.5) / m
+    Z = every[rng.permutation(len(every))[:20]]
+    theta = np.log([*[0.5] * d, 1.0, 1e-4])
+    posterior = condition(Z, rng.standard_normal(20), theta, np.arange(d))
+
+    def score(U):
+        mean, sd = posterior.predict(U)
+        return 2 * sd - mean
+
+    domain = grid_domain(d, m, tried=np.full((1, d), np.nan))
+    point, value = maximize(score, None, domain, rng.random((100, d)), rng)
+    best = int(np.argmax(np.round(score(every), 9)))
+    assert point == pytest.approx(every[best])
+    assert value == pytest.approx(score(every)[best])
 
 
 def test_climbs_smooth_and_discrete_columns_to_the_joint_maximum():
