@@ -60,14 +60,14 @@ class Surrogate:
     ) -> Surrogate:
         """Fit to a history with at least one value."""
         X, y = history.X[history.complete], history.y[history.complete]
-        kept = _subset(y, MAX_POINTS)
+        n, kept = len(y), _subset(y, MAX_POINTS)
+        X, warped = X[kept], WARPS[warp](y[kept])
         memory = _remembered(history, features, warp)
         # Refits thin out: hyperparameters move little once trials are many.
-        if memory is None or len(y) - memory["n"] >= max(1, len(y) // 20):
-            memory = _refit(features, X, y, warp, memory, prior)
+        if memory is None or n - memory["n"] >= max(1, n // 20):
+            memory = {"n": n, "warp": warp, **_refit(features, X, warped, memory, prior)}
         features = replace(features, scales=tuple(memory["scales"]))
-        warped = WARPS[warp](y)[kept]
-        posterior = condition(features(X[kept]), warped, np.array(memory["theta"]), features.groups)
+        posterior = condition(features(X), warped, np.array(memory["theta"]), features.groups)
         best = float(posterior.predict(posterior.Z)[0].min())
         success = None
         if history.failed.any():
@@ -115,10 +115,9 @@ class Surrogate:
 
 
 def _refit(
-    features: Features, X: Array, y: Array, warp: str, memory: Mapping[str, Any] | None, prior: Prior
+    features: Features, X: Array, y: Array, memory: Mapping[str, Any] | None, prior: Prior
 ) -> dict[str, Any]:
-    """Fit hyperparameters; then one range may move to another scale."""
-    n = len(y)
+    """Fit hyperparameters to warped values; then one range may move to another scale."""
     kept = _subset(y, MAX_FIT)
     X, y = X[kept], y[kept]
     starts = prior.starts(features.n_lengths)
@@ -126,10 +125,9 @@ def _refit(
         features = replace(features, scales=tuple(memory["scales"]))
         starts = [np.array(memory["theta"]), *starts]
     iterations = COLD_ITERATIONS if memory is None else WARM_ITERATIONS
-    warped = WARPS[warp](y)
-    posterior, value = fit(features(X), warped, features.groups, starts, iterations, prior)
-    features, theta = _rescaled(features, X, warped, posterior.theta, value, prior)
-    return {"n": n, "warp": warp, "theta": [short(t) for t in theta], "scales": list(features.scales)}
+    posterior, value = fit(features(X), y, features.groups, starts, iterations, prior)
+    features, theta = _rescaled(features, X, y, posterior.theta, value, prior)
+    return {"theta": [short(t) for t in theta], "scales": list(features.scales)}
 
 
 def _rescaled(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hpo.gp.features import Features
-from hpo.gp.regression import Prior
+from hpo.gp.regression import Prior, fit
 from hpo.searchers.gp import GPSearcher
 from hpo.searchers.surrogate import Surrogate
 from hpo.space import Float, Space
@@ -60,6 +60,23 @@ def test_points_that_the_noise_does_not_tell_apart_from_a_trial():
         assert (model.tells_apart(beside, 0.1) == is_apart).all()
         assert not model.tells_apart(U, 0.1).any()
         assert model.tells_apart(away, 0.1).all()
+
+
+def test_hyperparameters_of_many_trials_are_fitted_in_the_units_that_they_are_used_in(monkeypatch):
+    fitted_to = []
+
+    def spy(Z, y, *args):
+        fitted_to.append(y)
+        return fit(Z, y, *args)
+
+    monkeypatch.setattr("hpo.searchers.surrogate.fit", spy)
+    space = Space({"x": Float(0, 1), "y": Float(0, 1)})
+    U = space.sample(400, np.random.default_rng(0))
+    history = History.build(space, space.decode(U), ((U - 0.4) ** 2).sum(1).tolist())
+    features = Features(space.n_cells, space.is_categorical, space.is_conditional)
+    model = Surrogate.fitted(features, history, "half-rank", Prior(), 1.0)
+    assert len(fitted_to[0]) < len(model.objective.y) < 400
+    assert np.isin(fitted_to[0], model.objective.y).all()
 
 
 def fitted_scales(objective, prior=None):
