@@ -146,7 +146,8 @@ def _maximum(
     What is fitted as noise is often jumps that are shorter than the length scales, as those of a
     cross-validation whose folds stay the same. Expected improvement is then the largest beside the best
     trial, again and again, and the objective says the same each time. So the values of the new configuration
-    and of each earlier one must differ, by the model, by the share `apart` of the noise's variance.
+    and of each earlier one should differ, by the model, by the share `apart` of the noise's variance; it is
+    waived where no candidate does, and in a space that can be listed, which has no near repetitions.
     """
     features = model.features
     if seen.listed is not None:
