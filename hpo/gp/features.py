@@ -89,16 +89,19 @@ class Features:
 
     def _of_columns(self, X: Array) -> Array:
         """Features of single columns."""
-        source, offset = self._source, self._offset
         if self._is_plain:
-            return np.ascontiguousarray(X[:, source])
+            return np.ascontiguousarray(X[:, self.columns])
         inactive = np.isnan(X)
-        Z: Array = np.where(inactive, 0.5, X)[:, source] - offset
-        Z[:, self._flags] = 0.5
-        m, choice, one_hot = self._choices
-        cell = np.minimum(np.floor(Z[:, one_hot] * m), m - 1.0)
-        Z[:, one_hot] = (cell == choice) / np.sqrt(2.0)
-        Z[inactive[:, source]] = 0.0
+        Z = np.zeros((len(X), len(self._owners)))
+        numeric, columns = self._numbers
+        Z[:, numeric] = np.where(inactive[:, columns], 0.0, X[:, columns] - self._offset)
+        flags, columns = self._flags
+        Z[:, flags] = np.where(inactive[:, columns], 0.0, 0.5)
+        first, columns = self._names
+        row, name = np.nonzero(~inactive[:, columns])
+        m = self.n_cells[columns][name]
+        choice = np.minimum(np.floor(X[row, columns[name]] * m), m - 1.0)
+        Z[row, first[name] + choice.astype(np.int64)] = 1.0 / np.sqrt(2.0)
         return Z
 
     def pull_back(self, gradient: Array, X: Array) -> Array:
@@ -163,17 +166,26 @@ class Features:
 
     @cached_property
     def _offset(self) -> Array:
-        return np.where(self.is_conditional & ~self.is_categorical, 0.5, 0.0)[self._source]
+        """What is taken from each number."""
+        return np.where(self.is_conditional, 0.5, 0.0)[self._numbers[1]]
 
     @cached_property
-    def _flags(self) -> NDArray[np.int64]:
-        """Features that say whether a conditional number is active."""
-        numeric = (self.is_conditional & ~self.is_categorical)[self.columns]
-        return self._starts[numeric] + 1
+    def _numbers(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Features that hold a number, and their columns."""
+        return self._firsts(~self.is_categorical)
 
     @cached_property
-    def _choices(self) -> tuple[Array, Array, NDArray[np.int64]]:
-        """Number of choices and choice of each one-hot feature, and which features they are."""
-        one_hot = np.flatnonzero(self.is_categorical[self._source])
-        choice = self._places[one_hot].astype(np.float64)
-        return self.n_cells[self._source[one_hot]], choice, one_hot
+    def _flags(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Features that say whether a conditional number is active, and their columns."""
+        first, columns = self._firsts(self.is_conditional & ~self.is_categorical)
+        return first + 1, columns
+
+    @cached_property
+    def _names(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """First feature of each one-hot vector, and its column."""
+        return self._firsts(self.is_categorical)
+
+    def _firsts(self, which: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """First feature of each of these columns, as far as they have any, and the columns."""
+        chosen = which[self.columns]
+        return self._starts[chosen], self.columns[chosen]

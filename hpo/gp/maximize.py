@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 from hpo.gp.kernels import Array
 
 MAX_CHOICES = 16  # categories tried per column and step; more are sampled
+MAX_STEPS = 20  # of a climb over neighbours
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,16 @@ def maximize(
     pool = _Pool(score, domain)
     order = _descending(pool.scored(candidates))
     U = candidates[_diverse(candidates, order, n_starts)]
+    is_smooth = bool(domain.is_fine.any())
     is_discrete = bool(np.isfinite(domain.n_cells[domain.n_cells > 1]).any())
     for _ in range(rounds):
-        if domain.is_fine.any():
+        if is_smooth:
             U = _climb_smooth(score_with_gradient, domain, U)
         if not is_discrete:
             pool.scored(U)
             break
         climbed, U = U, _climb_neighbours(pool, domain, U, rng)
-        if np.array_equal(climbed, U):
+        if not is_smooth or np.array_equal(climbed, U):
             break  # neither way leads up
     return pool.best_allowed()
 
@@ -163,39 +165,72 @@ def _climb_smooth(score_with_gradient: ScoreWithGradient, domain: Domain, U: Arr
 
 
 def _climb_neighbours(pool: _Pool, domain: Domain, U: Array, rng: np.random.Generator) -> Array:
-    """Move every start to its best one-step neighbour until none is better."""
+    """Move every start by discrete steps until no step is better.
+
+    A step goes to the best neighbour, or takes the best neighbours in several columns at once where that
+    is better still: with many columns a step in each of them, one after another, would take long.
+    """
     current = U.copy()
     values = pool.scored(current).copy()  # the pool keeps its own
-    for _ in range(10):
-        neighbours, owner = _neighbours(domain, current, rng)
-        scores = pool.scored(neighbours)
-        improved = False
-        for i in range(len(current)):
+    climbing = np.arange(len(U))
+    for _ in range(MAX_STEPS):
+        points, owner, column = _neighbours(domain, current[climbing], rng)
+        scores = pool.scored(points)
+        better = scores > values[climbing[owner]] + 1e-9
+        several, their_owner = _several_steps(
+            current[climbing], points[better], scores[better], owner[better], column[better]
+        )
+        if len(several):
+            points, owner = np.concatenate([points, several]), np.concatenate([owner, their_owner])
+            scores = np.concatenate([scores, pool.scored(several)])
+        moved = []
+        for i, start in enumerate(climbing.tolist()):
             mine = np.flatnonzero(owner == i)
-            if mine.size and scores[mine].max() > values[i] + 1e-9:
+            if mine.size and scores[mine].max() > values[start] + 1e-9:
                 best = mine[np.argmax(scores[mine])]
-                current[i], values[i], improved = neighbours[best], scores[best], True
-        if not improved:
+                current[start], values[start] = points[best], scores[best]
+                moved.append(start)
+        if not moved:
             break
+        climbing = np.array(moved)
     return current
 
 
-def _neighbours(domain: Domain, U: Array, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:
-    """All points one step away in one discrete column, (m, d), and the row each belongs to."""
-    found, owners = [], []
-    rows = np.arange(len(U))
+def _several_steps(
+    U: Array, better: Array, scores: Array, owner: NDArray[np.int64], column: NDArray[np.int64]
+) -> tuple[Array, NDArray[np.int64]]:
+    """Each row of U with its two best columns moved, with its three best and so on, and the row it is of."""
+    found, owners = [np.empty((0, U.shape[1]))], [np.empty(0, dtype=np.int64)]
+    order = _descending(scores)
+    for i in range(len(U)):
+        mine = order[owner[order] == i]
+        # np.unique's positions are those of the first, which is the best, of each column.
+        best = mine[np.sort(np.unique(column[mine], return_index=True)[1])]
+        moved = np.tile(U[i], (len(best), 1))
+        for k, which in enumerate(best.tolist()):
+            moved[k:, column[which]] = better[which, column[which]]
+        found.append(moved[1:])
+        owners.append(np.full(max(len(best) - 1, 0), i))
+    return np.concatenate(found), np.concatenate(owners)
+
+
+def _neighbours(
+    domain: Domain, U: Array, rng: np.random.Generator
+) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+    """All points one step away in one discrete column, (m, d), the row each belongs to, and that column."""
+    found, owners, columns = [], [], []
     for j in np.flatnonzero(np.isfinite(domain.n_cells) & (domain.n_cells > 1)):
         m = int(domain.n_cells[j])
-        cell = np.minimum((U[:, j] * m).astype(np.int64), m - 1)
+        cell = np.minimum((U[:, j] * m).astype(np.int64), m - 1)[:, None]
         if domain.is_categorical[j]:
             steps = np.arange(1, m) if m <= MAX_CHOICES else rng.integers(1, m, size=MAX_CHOICES)
-            targets = [(cell + s) % m for s in steps]
+            target = (cell + steps) % m
         else:
-            targets = [cell - 1, cell + 1]
-        for target in targets:
-            inside = (target >= 0) & (target < m)
-            moved = U[inside].copy()
-            moved[:, j] = (target[inside] + 0.5) / m
-            found.append(moved)
-            owners.append(rows[inside])
-    return np.concatenate(found), np.concatenate(owners)
+            target = cell + np.array([-1, 1])
+        owner, which = np.nonzero((target >= 0) & (target < m))
+        moved = U[owner]
+        moved[:, j] = (target[owner, which] + 0.5) / m
+        found.append(moved)
+        owners.append(owner)
+        columns.append(np.full(len(owner), j))
+    return np.concatenate(found), np.concatenate(owners), np.concatenate(columns)

@@ -65,6 +65,22 @@ def test_finds_the_best_of_all_configurations_of_a_discrete_space(seed):
     assert value == pytest.approx(score(every)[best])
 
 
+def test_reaches_the_top_of_many_coarse_columns_however_far():
+    d, m = 40, 12
+    peak = (np.random.default_rng(1).integers(0, m, d) + 0.5) / m
+    steps = []
+
+    def score(U):
+        steps.append(len(U))
+        return -np.abs(U - peak).sum(1)  # a step in any column helps: 40 columns, up to 11 steps in each
+
+    domain = grid_domain(d, m, tried=np.full((1, d), np.nan))
+    point, value = maximize(score, None, domain, np.full((1, d), 0.5 / m), np.random.default_rng(0))
+    assert point == pytest.approx(peak)
+    assert value == pytest.approx(0.0, abs=1e-9)
+    assert len(steps) < 4 * m  # all columns move at once
+
+
 def test_climbs_smooth_and_discrete_columns_to_the_joint_maximum():
     target = np.array([0.3, 0.7, 0.625])
     domain = Domain(
