@@ -112,8 +112,7 @@ TITLES = {"misscaled": "functions with half of their ranges on a wrong scale"}
 VARIANTS = {
     DEFAULT: hpo.GPSearcher(),
     "raw outputs": hpo.GPSearcher(warp="raw"),
-    "4 initial points": hpo.GPSearcher(n_initial=4),
-    "6 initial points": hpo.GPSearcher(n_initial=6),
+    "3 initial points": hpo.GPSearcher(n_initial=3),
     "10 initial points": hpo.GPSearcher(n_initial=10),
     "each length scale on its own": OwnLengths(),
     "nearly one length scale for all": OneLength(),

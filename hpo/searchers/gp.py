@@ -19,7 +19,6 @@ from hpo.space import Space
 from hpo.threads import one_blas_thread
 from hpo.trial import History, Suggestion
 
-N_INITIAL, N_INITIAL_COARSE = 6, 4
 MAX_LISTED = 4096  # a space with at most this many configurations is scored whole
 
 
@@ -29,10 +28,9 @@ class GPSearcher(Searcher):
 
     Parameters
     ----------
-    n_initial : int, optional
-        Trials with a value before the model is used; the first is the centre of the space. By default 6,
-        and 4 where no parameter has more than a dozen values: coarse steps are soon known. Raise it only
-        where the objective is so noisy that a handful of trials mislead.
+    n_initial : int
+        Trials with a value before the model is used; the first is the centre of the space. Raise
+        it only where the objective is so noisy that a handful of trials mislead.
     warp : str
         How outputs are transformed: ``"half-rank"`` keeps the spacing of the better half and only the
         order of the worse, ``"raw"`` keeps all of it: only for an objective whose worst values are as
@@ -46,7 +44,7 @@ class GPSearcher(Searcher):
     hyperparameters that the next suggestion starts from.
     """
 
-    n_initial: int | None = None
+    n_initial: int = 6
     warp: str = "half-rank"
     name: ClassVar[str] = "gp"
     # No options: what a user knows of length scales the data know better.
@@ -56,9 +54,8 @@ class GPSearcher(Searcher):
     initial_width: ClassVar[float] = 0.8  # share of a fine range, around its middle, of the first points
 
     def __post_init__(self) -> None:
-        n = self.n_initial
-        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 2):
-            raise ValueError(f"n_initial={n!r}: must be a whole number of at least 2")
+        if isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 2:
+            raise ValueError(f"n_initial={self.n_initial!r}: must be a whole number of at least 2")
         if self.warp not in WARPS:
             raise ValueError(f"warp={self.warp!r}: must be one of {', '.join(WARPS)}")
 
@@ -89,8 +86,7 @@ class GPSearcher(Searcher):
         seen = _Seen(space, history)
         features = self.features(space)
         complete = history.complete
-        n_initial = self.n_initial or (N_INITIAL if features.is_fine.any() else N_INITIAL_COARSE)
-        if int(complete.sum()) < n_initial:
+        if int(complete.sum()) < self.n_initial:
             u = _spread_out(space, history, seen, features, self.initial_width, rng)
             return Suggestion(space.decode(u[None])[0], {"reason": "initial"})
         model = Surrogate.fitted(

@@ -86,15 +86,6 @@ def test_solves_a_smooth_function():
     assert set(infos[-1]["length_scales"]) == {"x0", "x1", "x2"}
 
 
-@pytest.mark.parametrize(("parameter", "n_initial"), [(Int(1, 12), 4), (Int(1, 13), 6), (Float(0, 1), 6)])
-def test_coarse_parameters_need_fewer_first_points(parameter, n_initial):
-    space = Space({"a": parameter, **{f"b{j}": Int(0, 9) for j in range(4)}})
-    _, _, infos = run(space, lambda p: sum(p.values()), 8)
-    assert [info["reason"] for info in infos] == ["initial"] * n_initial + ["expected improvement"] * (
-        8 - n_initial
-    )
-
-
 def test_finds_the_best_cell_and_then_ends():
     space = Space({"a": Int(0, 5), "b": Categorical(["y", "z"])})
     configurations, values, infos = run(space, lambda p: (p["a"] - 4) ** 2 + (p["b"] == "y"), 12)
