@@ -86,7 +86,7 @@ def maximize(
             break
         climbed, U = U, _climb_neighbours(pool, domain, U, rng)
         if not is_smooth or np.array_equal(climbed, U):
-            break  # neither way leads up
+            break  # there is one way only, or neither leads up
     return pool.best_allowed()
 
 
@@ -177,22 +177,18 @@ def _climb_neighbours(pool: _Pool, domain: Domain, U: Array, rng: np.random.Gene
         points, owner, column = _neighbours(domain, current[climbing], rng)
         scores = pool.scored(points)
         better = scores > values[climbing[owner]] + 1e-9
-        several, their_owner = _several_steps(
-            current[climbing], points[better], scores[better], owner[better], column[better]
-        )
-        if len(several):
-            points, owner = np.concatenate([points, several]), np.concatenate([owner, their_owner])
-            scores = np.concatenate([scores, pool.scored(several)])
-        moved = []
-        for i, start in enumerate(climbing.tolist()):
-            mine = np.flatnonzero(owner == i)
-            if mine.size and scores[mine].max() > values[start] + 1e-9:
-                best = mine[np.argmax(scores[mine])]
-                current[start], values[start] = points[best], scores[best]
-                moved.append(start)
-        if not moved:
+        if not better.any():
             break
-        climbing = np.array(moved)
+        points, scores, owner, column = points[better], scores[better], owner[better], column[better]
+        several, their_owner = _several_steps(current[climbing], points, scores, owner, column)
+        points, owner = np.concatenate([points, several]), np.concatenate([owner, their_owner])
+        scores = np.concatenate([scores, pool.scored(several)])
+        moving = np.unique(owner)
+        for i in moving.tolist():
+            mine = np.flatnonzero(owner == i)
+            best = mine[np.argmax(scores[mine])]
+            current[climbing[i]], values[climbing[i]] = points[best], scores[best]
+        climbing = climbing[moving]
     return current
 
 
