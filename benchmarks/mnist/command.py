@@ -110,13 +110,19 @@ def _comparison(
 
 
 def _quarter(comparison: Comparison, task: str) -> list[str]:
-    """gp after a quarter of its trials beside tpe after all: mean best value, and seeds that gp wins."""
+    """gp after a quarter of its trials beside tpe after all: mean best value, and seeds that gp wins.
+
+    Nothing where the quarter holds only the first trials, which all searchers share.
+    """
     best = {name: run.best for name, run in runs(comparison, task).items()}
     if not {"gp", "tpe"} <= best.keys():
         return []
     n = best["tpe"].shape[1]
-    early, late = best["gp"][:, max(n // 4, 1) - 1], best["tpe"][:, -1]
+    quarter = n // 4
+    if quarter <= comparison.plan["n_initial"]:
+        return []
+    early, late = best["gp"][:, quarter - 1], best["tpe"][:, -1]
     return [
-        f"gp after {max(n // 4, 1)} trials {early.mean():.4f}, tpe after {n} {late.mean():.4f}; "
+        f"gp after {quarter} trials {early.mean():.4f}, tpe after {n} {late.mean():.4f}; "
         f"gp is ahead with {int((early < late).sum())} of {len(late)} seeds"
     ]
