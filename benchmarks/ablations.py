@@ -65,6 +65,14 @@ class NoInflation(hpo.GPSearcher):
     max_inflation: ClassVar[float] = 1.0
 
 
+class NoSurprise(hpo.GPSearcher):
+    """The sd is inflated by the number of parameters alone, whether or not predictions came true."""
+
+    @classmethod
+    def inflation(cls, n_parameters: int, surprise: float) -> float:
+        return super().inflation(n_parameters, 1.0)
+
+
 class NoCounts(hpo.GPSearcher):
     """Where several parameters offer the same choices, nothing says how often each occurs."""
 
@@ -119,6 +127,7 @@ VARIANTS = {
     "the common length scale less sure": FreeLength(),
     "longer length scales": LongLengths(),
     "the sd as it is, in all dimensions": NoInflation(),
+    "the sd inflated whether or not predictions came true": NoSurprise(),
     "choices of alike parameters not counted": NoCounts(),
     "ranges on the scale given": AsGiven(),
     "another scale from 5 nats on": SurerScales(),

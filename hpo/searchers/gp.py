@@ -40,8 +40,9 @@ class GPSearcher(Searcher):
     -----
     `Suggestion.info` holds the predicted mean and sd (in warped units, lower is better), the log
     expected improvement, the length scale of each parameter, the parameters that are modelled on another
-    scale than given (positive: as logarithmic at the low end, negative: at the high end), and the fitted
-    hyperparameters that the next suggestion starts from.
+    scale than given (positive: as logarithmic at the low end, negative: at the high end), and under "gp" the
+    fitted hyperparameters that the next suggestion starts from, and by how many of their sds the earlier
+    predictions were off.
     """
 
     n_initial: int = 6
@@ -70,17 +71,19 @@ class GPSearcher(Searcher):
         return Features(space.n_cells, space.is_categorical, space.is_conditional, space.alike)
 
     @classmethod
-    def inflation(cls, n_parameters: int) -> float:
+    def inflation(cls, n_parameters: int, surprise: float) -> float:
         """Factor on the posterior's sd in the acquisition.
 
         The sd holds for the fitted hyperparameters, which are not the true ones: it is too small, and more
         so the more of them are fitted to the same trials. Expected improvement then creeps about the best
-        trial, one parameter at a time. Up to four parameters it is left as it is, as smooth functions of
-        few of them lose by more; from eight on it is doubled (docs/ablations.md). Counts of choices tell of
-        the same parameters once more, so their length scales do not add to it. In the theory of confidence
+        trial, one parameter at a time. Where predictions come true, it is left as it is up to four
+        parameters, as smooth functions of few of them lose by more, and doubled from eight on. `surprise`,
+        the root mean square error of earlier predictions in their sds, multiplies that, as it tells a smooth
+        function from what no such process describes (docs/ablations.md). Counts of choices tell of the same
+        parameters once more, so their length scales do not add to it. In the theory of confidence
         bounds, too, the factor grows with the dimension (Srinivas et al., ICML 2010, theorem 2).
         """
-        return float(np.clip(n_parameters / 4, 1.0, cls.max_inflation))
+        return float(np.clip(surprise * n_parameters / 4, 1.0, cls.max_inflation))
 
     def _suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         seen = _Seen(space, history)
@@ -89,9 +92,7 @@ class GPSearcher(Searcher):
         if int(complete.sum()) < self.n_initial:
             u = _spread_out(space, history, seen, features, self.initial_width, rng)
             return Suggestion(space.decode(u[None])[0], {"reason": "initial"})
-        model = Surrogate.fitted(
-            features, history, self.warp, self.prior, self.inflation(len(features.columns))
-        )
+        model = Surrogate.fitted(features, history, self.warp, self.prior, self.inflation)
         found = _maximum(space, history, seen, model, self.apart, rng)
         if found is None:
             u, value = untried(space, history, rng)[0], None

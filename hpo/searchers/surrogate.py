@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,10 +15,11 @@ from hpo.gp.kernels import Array, matern52, squared_distance
 from hpo.gp.regression import Posterior, Prior, condition, fit, log_evidence
 from hpo.gp.scales import neighbours
 from hpo.gp.warping import half_rank, standardise
+from hpo.searchers.surprise import surprise
 from hpo.trial import History
 
 WARPS = {"raw": standardise, "half-rank": half_rank}
-NOTED = {"n", "warp", "theta", "scales"}  # what a suggestion's memory holds
+NOTED = {"n", "warp", "theta", "scales", "surprise"}  # what a suggestion's memory holds
 MAX_POINTS = 256  # above it the model sees a subset, so that a suggestion's time stays bounded
 MAX_FIT = 128  # hyperparameters are fitted on at most this many points
 MAX_PENDING = 64
@@ -56,16 +57,31 @@ class Surrogate:
 
     @classmethod
     def fitted(
-        cls, features: Features, history: History, warp: str, prior: Prior, inflation: float
+        cls,
+        features: Features,
+        history: History,
+        warp: str,
+        prior: Prior,
+        inflation: Callable[[int, float], float],
     ) -> Surrogate:
-        """Fit to a history with at least one value."""
+        """Fit to a history with at least one value.
+
+        `inflation` is given the number of parameters and how far off predictions have been (`surprise`).
+        """
         X, y = history.X[history.complete], history.y[history.complete]
         n, kept = len(y), _subset(y, MAX_POINTS)
         X, warped = X[kept], WARPS[warp](y[kept])
         memory = _remembered(history, features, warp)
         # Refits thin out: hyperparameters move little once trials are many.
         if memory is None or n - memory["n"] >= max(1, n // 20):
-            memory = {"n": n, "warp": warp, **_refit(features, X, warped, memory, prior)}
+            memory = {
+                "n": n,
+                "warp": warp,
+                **_refit(features, X, warped, memory, prior),
+                "surprise": short(
+                    surprise(history, lambda y, at: WARPS[warp](y[_subset(y, MAX_POINTS)], at))
+                ),
+            }
         features = replace(features, scales=tuple(memory["scales"]))
         posterior = condition(features(X), warped, np.array(memory["theta"]), features.groups)
         best = float(posterior.predict(posterior.Z)[0].min())
@@ -80,7 +96,8 @@ class Surrogate:
             # The believer's fantasy: the mean stays, the uncertainty at pending points goes.
             Z_pending = features(history.pending[-MAX_PENDING:])
             posterior = posterior.given(Z_pending, posterior.predict(Z_pending)[0])
-        return cls(features, posterior, success, best, inflation, memory)
+        factor = inflation(len(features.columns), memory["surprise"])
+        return cls(features, posterior, success, best, factor, memory)
 
     def tells_apart(self, Z: Array, share: float) -> NDArray[np.bool_]:
         """Whether points differ from every earlier one by at least this share of the noise's variance, (m,).
@@ -184,7 +201,7 @@ def _remembered(history: History, features: Features, warp: str) -> dict[str, An
             continue
         theta, found = memory["theta"], memory["scales"]
         usable = len(theta) == n_theta and len(found) == len(features.n_cells)
-        usable = usable and bool(np.isfinite([*theta, *found]).all())
+        usable = usable and bool(np.isfinite([*theta, *found, memory["surprise"]]).all())
         if usable and memory["warp"] == warp:
             return dict(memory)
     return None

@@ -9,6 +9,10 @@ from hpo.space import Float, Space
 from hpo.trial import History
 
 
+def as_it_is(n_parameters, surprise):
+    return 1.0
+
+
 def surrogate(inflation, failed=()):
     """Fitted to 15 trials of a bowl in three dimensions, and points to score, (20, 3)."""
     space = Space({f"x{j}": Float(0, 1) for j in range(3)})
@@ -18,7 +22,9 @@ def surrogate(inflation, failed=()):
     y[list(failed)] = np.nan
     features = Features(space.n_cells, space.is_categorical, space.is_conditional)
     history = History.build(space, space.decode(U), y.tolist())
-    return Surrogate.fitted(features, history, "half-rank", Prior(), inflation), rng.random((20, 3))
+    return Surrogate.fitted(features, history, "half-rank", Prior(), lambda *_: inflation), rng.random(
+        (20, 3)
+    )
 
 
 @pytest.mark.parametrize("inflation", [1.0, 1.75])
@@ -43,7 +49,12 @@ def test_inflation_helps_the_unlikely_most():
 
 
 def test_inflation_grows_with_the_number_of_parameters():
-    assert [GPSearcher.inflation(q) for q in (0, 1, 4, 5, 6, 8, 20)] == [1, 1, 1, 1.25, 1.5, 2, 2]
+    assert [GPSearcher.inflation(q, 1.0) for q in (0, 1, 4, 5, 6, 8, 20)] == [1, 1, 1, 1.25, 1.5, 2, 2]
+
+
+def test_inflation_grows_with_the_errors_of_earlier_predictions():
+    assert [GPSearcher.inflation(4, s) for s in (1.0, 1.5, 3.0)] == [1, 1.5, 2]
+    assert GPSearcher.inflation(2, 1.5) == 1
 
 
 def test_points_that_the_noise_does_not_tell_apart_from_a_trial():
@@ -55,7 +66,7 @@ def test_points_that_the_noise_does_not_tell_apart_from_a_trial():
     for noise, is_apart in ((0.0, True), (0.3, False)):
         y = ((U - 0.4) ** 2).sum(1) + noise * jumps
         model = Surrogate.fitted(
-            features, History.build(space, space.decode(U), y.tolist()), "raw", Prior(), 1.0
+            features, History.build(space, space.decode(U), y.tolist()), "raw", Prior(), as_it_is
         )
         assert (model.tells_apart(beside, 0.1) == is_apart).all()
         assert not model.tells_apart(U, 0.1).any()
@@ -74,7 +85,7 @@ def test_hyperparameters_of_many_trials_are_fitted_in_the_units_that_they_are_us
     U = space.sample(400, np.random.default_rng(0))
     history = History.build(space, space.decode(U), ((U - 0.4) ** 2).sum(1).tolist())
     features = Features(space.n_cells, space.is_categorical, space.is_conditional)
-    model = Surrogate.fitted(features, history, "half-rank", Prior(), 1.0)
+    model = Surrogate.fitted(features, history, "half-rank", Prior(), as_it_is)
     assert len(fitted_to[0]) < len(model.objective.y) < 400
     assert np.isin(fitted_to[0], model.objective.y).all()
 
@@ -87,7 +98,7 @@ def fitted_scales(objective, prior=None):
     features = Features(space.n_cells, space.is_categorical, space.is_conditional)
     for k in range(10, len(U) + 1):
         history = History.build(space, space.decode(U[:k]), y[:k].tolist(), infos=infos[:k])
-        model = Surrogate.fitted(features, history, "raw", prior or Prior(), 1.0)
+        model = Surrogate.fitted(features, history, "raw", prior or Prior(), as_it_is)
         infos[k - 1] = {"gp": model.memory}
     return model.features.scales
 
@@ -122,12 +133,18 @@ def test_scales_of_the_trial_before_are_taken_up_where_they_fit(scales):
     space = Space({f"x{j}": Float(0, 1) for j in range(3)})
     U = space.sample(40, np.random.default_rng(0))
     features = Features(space.n_cells, space.is_categorical, space.is_conditional)
-    memory = {"n": 40, "warp": "half-rank", "theta": [0.5] * 3 + [0.0, -7.0], "scales": scales}
+    memory = {
+        "n": 40,
+        "warp": "half-rank",
+        "theta": [0.5] * 3 + [0.0, -7.0],
+        "scales": scales,
+        "surprise": 1.5,
+    }
     if scales is None:  # of a study that an earlier version began
         del memory["scales"]
     infos = [*([{}] * 39), {"gp": memory}]
     history = History.build(space, space.decode(U), (U**2).sum(1).tolist(), infos=infos)
-    model = Surrogate.fitted(features, history, "half-rank", Prior(), 1.0)
+    model = Surrogate.fitted(features, history, "half-rank", Prior(), as_it_is)
     assert (model.memory == memory) == (scales == [3.0, 0.0, 0.0])
     assert len(model.features.scales) == 3
     assert np.isfinite(model.score(model.features(U))).all()
