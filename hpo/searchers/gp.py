@@ -76,14 +76,16 @@ class GPSearcher(Searcher):
 
         The sd holds for the fitted hyperparameters, which are not the true ones: it is too small, and more
         so the more of them are fitted to the same trials. Expected improvement then creeps about the best
-        trial, one parameter at a time. Where predictions come true, it is left as it is up to four
-        parameters, as smooth functions of few of them lose by more, and doubled from eight on. `surprise`,
-        the root mean square error of earlier predictions in their sds, multiplies that, as it tells a smooth
-        function from what no such process describes (docs/ablations.md). Counts of choices tell of the same
-        parameters once more, so their length scales do not add to it. In the theory of confidence
-        bounds, too, the factor grows with the dimension (Srinivas et al., ICML 2010, theorem 2).
+        trial, one parameter at a time. Two figures say by how much, and the larger is taken: a quarter of
+        the number of parameters, and `surprise`, the root mean square error of earlier predictions in their
+        sds, which tells a smooth function from what no such process describes. Below four parameters it
+        counts for less, as smooth functions of few of them lose by more (docs/ablations.md). Counts of
+        choices tell of the same parameters once more, so their length scales do not add to it. In the theory
+        of confidence bounds, too, the factor grows with the dimension (Srinivas et al., ICML 2010,
+        theorem 2).
         """
-        return float(np.clip(surprise * n_parameters / 4, 1.0, cls.max_inflation))
+        expected = n_parameters / 4
+        return float(np.clip(max(expected, surprise * min(expected, 1.0)), 1.0, cls.max_inflation))
 
     def _suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         seen = _Seen(space, history)

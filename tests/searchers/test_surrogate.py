@@ -54,7 +54,8 @@ def test_inflation_grows_with_the_number_of_parameters():
 
 def test_inflation_grows_with_the_errors_of_earlier_predictions():
     assert [GPSearcher.inflation(4, s) for s in (1.0, 1.5, 3.0)] == [1, 1.5, 2]
-    assert GPSearcher.inflation(2, 1.5) == 1
+    assert [GPSearcher.inflation(6, s) for s in (1.0, 1.4, 1.75)] == [1.5, 1.5, 1.75]
+    assert [GPSearcher.inflation(q, 1.5) for q in (1, 2, 3)] == [1, 1, 1.125]
 
 
 def test_points_that_the_noise_does_not_tell_apart_from_a_trial():
