@@ -59,6 +59,8 @@ class SameSize(Problem):
 @click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default.")
 def command(data: str, trials: int, seeds: int, out: str, into: str | None, jobs: int | None) -> None:
     """Tune the network with none, one and all of its regularisers; a table and a figure."""
+    folder = Path(into or out)
+    folder.mkdir(parents=True, exist_ok=True)  # before the searches: what is wrong with it shows now
     _, y = load_mnist(data)
     problem = SameSize(data)
     tasks = {name: problem.task(variant_space(parts)) for name, parts in VARIANTS.items()}
@@ -76,7 +78,6 @@ def command(data: str, trials: int, seeds: int, out: str, into: str | None, jobs
         f"{N_REFITS} times more and tested on {len(test):,} digits, which nothing has seen. Means over "
         "searches with 95% bootstrap intervals."
     )
-    folder = Path(into or out)
     table = as_markdown(columns)
     (folder / "parts.md").write_text(
         f"# What the parts of the network are worth\n\n{about}\n\n{table}\n![Their test errors](parts.svg)\n",

@@ -20,15 +20,16 @@ def test_each_variant_searches_its_own_parts_only():
 
 def test_the_command_writes_a_row_a_variant_and_draws_them(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.mnist.parts.SameSize", small_problem)
-    arguments = ["parts", "--trials", "3", "--seeds", "2", "--jobs", "1", "--out", str(tmp_path)]
-    done = CliRunner().invoke(main, arguments)
+    arguments = ["parts", "--trials", "3", "--seeds", "2", "--jobs", "1", "--out", str(tmp_path / "runs")]
+    folder = tmp_path / "a" / "new one"
+    done = CliRunner().invoke(main, [*arguments, "--into", str(folder)])
     assert done.exit_code == 0, done.output
-    page = (tmp_path / "parts.md").read_text()
+    page = (folder / "parts.md").read_text()
     for name in VARIANTS:
         assert f"| {name} |" in done.output
         assert f"| {name} |" in page
     assert "3 trials of gp each, 2 paired seeds. A network is trained on 100 digits" in page
-    drawing = ElementTree.fromstring((tmp_path / "parts.svg").read_text())
+    drawing = ElementTree.fromstring((folder / "parts.svg").read_text())
     circles = [e for e in drawing.iter() if e.tag.endswith("circle")]
     assert len(circles) == len(VARIANTS) * (2 + 1)  # each seed, and the mean
 
