@@ -25,6 +25,7 @@ MAY_IMPORT = {
         "hpo.searchers.seeding",
         "hpo.searchers.untried",
         "hpo.searchers.surrogate",
+        "hpo.searchers.surprise",
         "hpo.searchers.climb",
     ),
     "hpo.storage": ("hpo.space", "hpo.trial", "hpo.storage"),
