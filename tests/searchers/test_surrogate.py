@@ -22,9 +22,8 @@ def surrogate(inflation, failed=()):
     y[list(failed)] = np.nan
     features = Features(space.n_cells, space.is_categorical, space.is_conditional)
     history = History.build(space, space.decode(U), y.tolist())
-    return Surrogate.fitted(features, history, "half-rank", Prior(), lambda *_: inflation), rng.random(
-        (20, 3)
-    )
+    model = Surrogate.fitted(features, history, "half-rank", Prior(), lambda *_: inflation)
+    return model, rng.random((20, 3))
 
 
 @pytest.mark.parametrize("inflation", [1.0, 1.75])
