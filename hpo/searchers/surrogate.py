@@ -79,7 +79,7 @@ class Surrogate:
                 "warp": warp,
                 **_refit(features, X, warped, memory, prior),
                 "surprise": short(
-                    surprise(history, lambda y, at: WARPS[warp](y[_subset(y, MAX_POINTS)], at))
+                    surprise(history, warp, lambda y, at: WARPS[warp](y[_subset(y, MAX_POINTS)], at))
                 ),
             }
         features = replace(features, scales=tuple(memory["scales"]))
