@@ -1,5 +1,6 @@
 """Worker processes and executors: the same table of trials, and each fault costs its own trial."""
 
+import json
 import os
 import signal
 import subprocess
@@ -232,3 +233,70 @@ def test_workers_share_the_cores_among_their_blas_threads():
     study = hpo.Study(SPACE, searcher="random", seed=0).optimize(threads, 2, n_jobs=2, progress=False)
     allowed = max(1, len(os.sched_getaffinity(0)) // 2)
     assert all(1 <= t.value <= allowed for t in study.trials)
+
+
+SCRIPT = """
+import dataclasses, enum, json
+import hpo
+
+class Optimiser(enum.Enum):
+    SGD = 1
+    ADAM = 2
+
+def relu(x): return max(x, 0)
+def square(x): return x * x
+
+@dataclasses.dataclass(frozen=True)
+class AfterTheSecond:
+    def __call__(self, reports):
+        return len(reports) > 2
+
+class Impatient(hpo.Pruner):
+    def rule(self, history):
+        return AfterTheSecond()
+
+def loss(params, trial):
+    assert params["o"] is Optimiser.SGD or params["o"] is Optimiser.ADAM
+    for step in range(9):
+        trial.report(params["f"](step), step)
+        if params["o"] is Optimiser.ADAM and trial.should_prune():
+            raise hpo.TrialPruned
+    return params["f"](2.0)
+
+if __name__ == "__main__":
+    space = {"o": hpo.Categorical(list(Optimiser)), "f": hpo.Categorical([relu, square, lambda x: -x])}
+    study = hpo.Study(space, searcher="grid", pruner=Impatient()).optimize(loss, n_jobs=2, progress=False)
+    print(json.dumps([(t.state, t.value, len(t.reports), t.reason) for t in study.trials]))
+"""
+
+
+def test_choices_and_pruners_of_a_script_travel_to_the_workers(tmp_path):
+    file = tmp_path / "script.py"
+    file.write_text(SCRIPT)
+    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=60)
+    assert not done.returncode, done.stderr
+    found = sorted(json.loads(done.stdout), key=str)
+    assert [f[:3] for f in found if f[0] == "complete"] == [["complete", v, 9] for v in (-2.0, 2.0, 4.0)]
+    assert [f[0] for f in found].count("pruned") == 3
+    assert all(f[2] == 3 for f in found if f[0] == "pruned")
+
+
+class Stubborn:
+    """Cannot be read elsewhere."""
+
+    def __reduce__(self):
+        return _fail, ()
+
+
+@pytest.mark.parametrize("choice", [threading.Lock(), Stubborn()], ids=["written", "read"])
+def test_choices_that_cannot_travel_are_an_error_that_says_so(choice):
+    space = hpo.Space({"c": hpo.Categorical([choice])})
+    with pytest.raises(ValueError, match=r"params.*worker process"):
+        hpo.minimize(lambda params: 1.0, space, searcher="random", n_trials=1, n_jobs=2, progress=False)
+
+
+def test_a_memory_limit_beyond_all_memory_is_none():
+    study = hpo.Study(SPACE, searcher="random").optimize(
+        loss, 2, n_jobs=2, trial_memory_limit=2**70, progress=False
+    )
+    assert [str(t.state) for t in study.trials] == ["complete"] * 2

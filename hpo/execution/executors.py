@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ThreadPo
 from typing import Any
 
 from hpo.execution.outcome import LiveTrial, Objective, Outcome, adapted, evaluate
-from hpo.execution.payload import ObjectiveError, dump, evaluate_payload
+from hpo.execution.payload import ObjectiveError, dump, dump_trial, evaluate_payload
 from hpo.trial import TrialState
 
 
@@ -32,7 +32,7 @@ class ExecutorRunner:
             self._submit = lambda live: executor.submit(evaluate, call, live)
         else:
             payload = dump(objective)
-            self._submit = lambda live: executor.submit(evaluate_payload, payload, live)
+            self._submit = lambda live: executor.submit(evaluate_payload, payload, dump_trial(live))
         self._running: dict[Future[Outcome], tuple[int, float]] = {}
 
     def submit(self, live: LiveTrial) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hpo.trial import Params, TrialState
+from hpo.trial import Params, TrialState, own
 
 Objective = Callable[..., Any]
 Adapted = Callable[[Params, "LiveTrial"], Any]
@@ -68,7 +68,7 @@ class LiveTrial:
         prune: Callable[[Mapping[int, float]], bool] | None = None,
     ) -> None:
         self.number = number
-        self.params = dict(params)
+        self.params = own(params)
         self.study_seed = study_seed
         self.reports: dict[int, float] = {}
         self._prune = prune
@@ -169,7 +169,7 @@ def evaluate(objective: Adapted, live: LiveTrial) -> Outcome:
     process, start = os.getpid(), time.perf_counter()
     state, value, failure, reason = TrialState.COMPLETE, None, None, None
     try:
-        returned = objective(dict(live.params), live)
+        returned = objective(own(live.params), live)
     except TrialPruned:
         state = TrialState.PRUNED
     except MemoryError as error:

@@ -1,8 +1,9 @@
-"""How an objective travels to another process."""
+"""How an objective, and each of its trials, travels to another process."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import cloudpickle
 
@@ -10,7 +11,7 @@ from hpo.execution.outcome import Adapted, LiveTrial, Objective, Outcome, adapte
 
 
 class ObjectiveError(ValueError):
-    """The objective cannot be sent to another process; says what to do."""
+    """The objective, or a trial of it, cannot be sent to another process; says what to do."""
 
 
 def dump(objective: Objective) -> bytes:
@@ -21,25 +22,37 @@ def dump(objective: Objective) -> bytes:
     ObjectiveError
         If it holds something that cannot be sent.
     """
-    try:
-        payload: bytes = cloudpickle.dumps(objective)
-    except Exception as error:
-        raise ObjectiveError(
-            f"objective={objective!r}: cannot be sent to a worker process ({type(error).__name__}: {error}). "
-            "Open files, locks, connections and the like inside the objective, or run with n_jobs=1"
-        ) from error
-    return payload
+    return _dumped(
+        objective,
+        f"objective={objective!r}",
+        "Open files, locks, connections and the like inside the objective, or run with n_jobs=1",
+    )
 
 
-def evaluate_payload(payload: bytes, live: LiveTrial) -> Outcome:
-    """Evaluate one trial of an objective that came as bytes.
+def dump_trial(live: LiveTrial) -> bytes:
+    """A trial as bytes; its choices and its pruner's rule may be of a notebook or a script, too.
+
+    Raises
+    ------
+    ObjectiveError
+        If it holds something that cannot be sent.
+    """
+    return _dumped(
+        live,
+        f"params={live.params!r}, or the pruner's rule",
+        "Let the choices be names of what the objective then makes, or run with n_jobs=1",
+    )
+
+
+def evaluate_payload(payload: bytes, trial: bytes) -> Outcome:
+    """Evaluate one trial of an objective; both came as bytes.
 
     Raises
     ------
     ObjectiveError
         If the bytes cannot be read here, such as for want of a module.
     """
-    return evaluate(loaded(payload), live)
+    return evaluate(loaded(payload), loaded_trial(trial))
 
 
 @lru_cache(maxsize=1)
@@ -51,11 +64,37 @@ def loaded(payload: bytes) -> Adapted:
     ObjectiveError
         If the bytes cannot be read here.
     """
+    objective: Objective = _loaded(payload, "objective", "Its modules")
+    return adapted(objective)
+
+
+def loaded_trial(payload: bytes) -> LiveTrial:
+    """The trial of these bytes.
+
+    Raises
+    ------
+    ObjectiveError
+        If they cannot be read here.
+    """
+    live: LiveTrial = _loaded(payload, "params, or the pruner's rule", "The modules of choices and pruners")
+    return live
+
+
+def _dumped(what: Any, name: str, advice: str) -> bytes:
     try:
-        objective: Objective = cloudpickle.loads(payload)
+        payload: bytes = cloudpickle.dumps(what)
+    except Exception as error:
+        raise ObjectiveError(
+            f"{name}: cannot be sent to a worker process ({type(error).__name__}: {error}). {advice}"
+        ) from error
+    return payload
+
+
+def _loaded(payload: bytes, name: str, modules: str) -> Any:
+    try:
+        return cloudpickle.loads(payload)
     except BaseException as error:
         raise ObjectiveError(
-            f"objective: cannot be loaded in the worker process ({type(error).__name__}: {error}). "
-            "Its modules must be importable there too"
+            f"{name}: cannot be loaded in the worker process ({type(error).__name__}: {error}). "
+            f"{modules} must be importable there too"
         ) from None
-    return adapted(objective)

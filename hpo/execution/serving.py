@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.execution.outcome import evaluate
-from hpo.execution.payload import ObjectiveError, loaded
+from hpo.execution.payload import ObjectiveError, loaded, loaded_trial
 from hpo.execution.reports import ReportFile, of_trial
 
 READY = "ready"  # said when the objective is loaded and trials may come
@@ -48,8 +48,11 @@ def serve(connection: Connection[Any, Any]) -> None:
     connection.send(READY)
     while True:
         try:
-            live = connection.recv()
+            live = loaded_trial(connection.recv())
         except EOFError:
+            return
+        except ObjectiveError as error:
+            connection.send(error)
             return
         report_file = ReportFile(of_trial(Path(setup.objective).parent, live.number))
         live.on_report = report_file.add
@@ -70,4 +73,5 @@ def _limit_memory(memory: int) -> None:
     except OSError:
         pages = 0
     limit = pages * os.sysconf("SC_PAGE_SIZE") + memory
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    if limit < sys.maxsize:  # more is no limit, and no number that the kernel takes
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

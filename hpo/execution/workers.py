@@ -23,7 +23,7 @@ from typing import Any
 
 from hpo.execution.guard import Guard
 from hpo.execution.outcome import LiveTrial, Objective, Outcome
-from hpo.execution.payload import ObjectiveError, dump
+from hpo.execution.payload import ObjectiveError, dump, dump_trial
 from hpo.execution.reports import of_trial, taken
 from hpo.execution.serving import READY, Setup
 from hpo.trial import TrialState
@@ -31,6 +31,7 @@ from hpo.trial import TrialState
 BLAS_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 POLL_SECONDS = 0.25  # how often a death is looked for that closed no pipe: a child still holds it
 GRACE_SECONDS = 2.0  # for workers to end by themselves when the work is done
+EXIT_SECONDS = 1.0  # for one whose pipe has closed: it may still be on its way out, with a code of its own
 MAX_FAILED_STARTS = 3  # in a row, before it is no accident
 BOOT = (
     "import sys; from multiprocessing.connection import Connection as C; c = C(int(sys.argv[1]));"
@@ -82,17 +83,24 @@ class Workers:
         self._failed_starts = 0
 
     def submit(self, live: LiveTrial) -> None:
-        """Send the trial to a free worker."""
+        """Send the trial to a free worker.
+
+        Raises
+        ------
+        ObjectiveError
+            If the trial cannot be sent to another process.
+        """
+        trial = dump_trial(live)
         while self._idle:
             worker = self._idle.pop()
-            if worker.give(live):
+            if worker.give(live.number, trial):
                 break
             self._end(worker)
         else:
             guard, setup = self._place
             worker = _Worker(setup, self._environment)
             guard.add(worker.pid)
-            worker.give(live)
+            worker.give(live.number, trial)
         self._busy.append(worker)
 
     def wait(self, timeout: float | None) -> Sequence[tuple[int, Outcome]]:
@@ -161,7 +169,7 @@ class Workers:
             return message
         seconds = time.monotonic() - worker.begin
         if message is _GONE:
-            code = self._end(worker)
+            code = self._end(worker, EXIT_SECONDS)
             failure, reason = "crash", _how_it_died(code)
             self._failed_starts += not worker.is_ready and code != -signal.SIGKILL
         elif self._timeout is not None and seconds > self._timeout:
@@ -187,8 +195,8 @@ class Workers:
         self._end(worker)
         return True
 
-    def _end(self, worker: _Worker) -> int:
-        code = worker.end()
+    def _end(self, worker: _Worker, patience: float = 0.0) -> int:
+        code = worker.end(patience)
         self._place[0].discard(worker.pid)
         return code
 
@@ -217,12 +225,12 @@ class _Worker:
         self._send((sys.path, sys.argv))
         self._send(setup)
 
-    def give(self, live: LiveTrial) -> bool:
+    def give(self, number: int, trial: bytes) -> bool:
         """Send a trial; whether it is on its way, for then the worker may die of it at once."""
-        self.number = live.number
+        self.number = number
         if self.is_ready:
             self.begin = time.monotonic()
-        return self.is_alive() and self._send(live)
+        return self.is_alive() and self._send(trial)
 
     def received(self) -> Any:
         """What it said; None if nothing, `_GONE` if it is gone or talks nonsense."""
@@ -242,8 +250,14 @@ class _Worker:
             return self._process.poll() is None
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
-    def end(self) -> int:
-        """Kill the process and its group; returns the exit code, which is its own if it had ended."""
+    def end(self, patience: float = 0.0) -> int:
+        """Kill the process and its group; returns the exit code, which is its own if it had ended.
+
+        It is given `patience` seconds to end by itself.
+        """
+        deadline = time.monotonic() + patience
+        while self.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.005)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self.connection.close()
