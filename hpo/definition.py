@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -27,7 +28,9 @@ def check(direction: Any, seed: Any, window: Any, name: Any) -> None:
         raise ValueError(f"direction={direction!r}: must be 'minimize' or 'maximize'")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
         raise ValueError(f"seed={seed!r}: must be a whole number from 0 up, or None")
-    if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < 1):
+    if window is not None and (
+        isinstance(window, bool) or not isinstance(window, int | np.integer) or window < 1
+    ):
         raise ValueError(f"window={window!r}: must be a whole number from 1 up, or None")
     if not isinstance(name, str) or not name:
         raise ValueError(f"name={name!r}: must be a string of at least one character")
@@ -59,11 +62,17 @@ def space_of(stored: Mapping[str, Any], given: Space | Mapping[str, Any] | None)
         return from_json(stored["space"])
     space = Space.of(given)
     found, kept = to_json(space), stored["space"]
-    if found == kept:
+    if _same(found, kept):
         return space
     old, new = dict(kept["parameters"]), dict(found["parameters"])
-    differing = [n for n in {**old, **new} if old.get(n) != new.get(n)] or ["the constraints or the order"]
+    differing = [n for n in {**old, **new} if not _same(old.get(n), new.get(n))]
+    differing = differing or ["the constraints or the order"]
     raise ValueError(f"space={given!r}: is not the study's own; different: {', '.join(differing)}")
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two values are the same JSON; a NaN, too, is the same as itself."""
+    return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
 
 
 def searcher_of(stored: Mapping[str, Any], given: str | Searcher | None) -> Searcher:

@@ -149,6 +149,8 @@ def test_a_needle_in_a_finite_space_is_found():
         (lambda: Space({"x": [1, 2, 2]}), r"parameter 'x': choices=\[1, 2, 2\]: 2 stands there twice"),
         (lambda: Space({"x": scipy.stats.randint(5, 5)}), r"parameter 'x': distribution randint\(5, 5\)"),
         (lambda: Space({"x": [1, 2]}, constraints=lambda p: True), "constraints=.*must be a list"),
+        (lambda: Space({"x": {"a", "b"}}), "parameter 'x'.*a list of values"),
+        (lambda: Ordinal({1, 2}), "choices=.*must be a list"),
         (lambda: Space({"x": [1, 2]}, constraints=None), "constraints=None"),
     ],
 )

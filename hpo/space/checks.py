@@ -7,6 +7,8 @@ import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeGuard
 
+import numpy as np
+
 MAX_INT = 2**53  # beyond it float64, in which all encodings are held, skips integers
 
 
@@ -27,7 +29,7 @@ def same(a: Any, b: Any) -> bool:
     try:
         return bool(a == b) or (a != a and b != b)
     except (TypeError, ValueError):  # arrays and the like have no plain truth value
-        return a is b
+        return a is b or (isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.array_equal(a, b))
 
 
 def is_real(value: Any) -> TypeGuard[float]:
@@ -77,6 +79,8 @@ def choices(values: Any) -> tuple[Any, ...]:
     """Choices as a tuple of plain values, each there once."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise SpaceError(f"choices={values!r}: must be a list of values")
+    if isinstance(values, set | frozenset):
+        raise SpaceError(f"choices={values!r}: must be a list; the order of a set differs between processes")
     found = tuple(plain(value) for value in values)
     if not found:
         raise SpaceError("choices=[]: must hold at least one value")

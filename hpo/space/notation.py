@@ -30,7 +30,7 @@ def parameter_of(name: str, notation: Any) -> Parameter:
         return notation
     if hasattr(notation, "dist") and hasattr(notation, "support"):
         return _from_distribution(name, notation)
-    if isinstance(notation, Iterable) and not isinstance(notation, str | bytes | dict):
+    if isinstance(notation, Iterable) and not isinstance(notation, str | bytes | dict | set | frozenset):
         choices = [plain(choice) for choice in notation]
         numeric = all(isinstance(c, int | float) and not isinstance(c, bool) for c in choices)
         try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hpo.space.checks import SpaceError
 from hpo.space.parameters import Categorical, Float, Int, Ordinal, Parameter
 from hpo.space.space import Space
 
+JSON_TYPES = (type(None), str, bool, int, float)  # exactly: a member of an enum may be a str as well
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Float, Int, Ordinal, Categorical)}
 FIELDS = {
     "Float": ("low", "high", "log", "step"),
@@ -54,9 +57,16 @@ def _described(parameter: Parameter) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
+    if type(value) is tuple:
         return {"tuple": [_plain(v) for v in value]}
-    return value if value is None or isinstance(value, str | bool | int | float) else {"repr": repr(value)}
+    return value if type(value) in JSON_TYPES else {"repr": _named(value)}
+
+
+def _named(value: Any) -> str:
+    """What a value without JSON is called: the same in every process."""
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"  # its repr has its address in memory
+    return ADDRESS.sub("", repr(value))
 
 
 def _rebuilt(name: str, stored: dict[str, Any]) -> Parameter:

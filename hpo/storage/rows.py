@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hpo.space import Space
+from hpo.space.serial import JSON_TYPES
 from hpo.trial import Params, Trial, TrialState
 
 # Columns of a trial's record, in the order of the checksum.
@@ -93,7 +94,7 @@ def checksum(values: Sequence[Any]) -> int:
 
 def _stored(space: Space, name: str, value: Any) -> Any:
     """The value, or the number of the choice where JSON has no such value."""
-    if value is None or isinstance(value, str | bool | int | float):
+    if type(value) in JSON_TYPES:
         return value
     return {"choice": int(space.parameters[name].number(value))}
 

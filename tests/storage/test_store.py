@@ -1,5 +1,7 @@
 """A stored study goes on where it was, and nothing recorded is lost."""
 
+import collections
+import enum
 import os
 import signal
 import subprocess
@@ -101,6 +103,61 @@ def test_constraints_are_given_again(tmp_path):
     with pytest.raises(ValueError, match="space="):
         hpo.load_study(file, space=SPACE)
     assert len(hpo.load_study(file, space=space).trials) == 3
+
+
+class Size(enum.IntEnum):
+    SMALL = 1
+    LARGE = 2
+
+
+class Kind(enum.StrEnum):
+    A = "a"
+    B = "b"
+
+
+Shape = collections.namedtuple("Shape", "height width")
+
+
+def relu(x):
+    return max(x, 0)
+
+
+RICH = {
+    "size": hpo.Ordinal(list(Size)),
+    "kind": hpo.Categorical(list(Kind)),
+    "shape": hpo.Categorical([Shape(1, 2), Shape(3, 4)]),
+    "of": hpo.Categorical([relu, Size, float("nan"), len]),
+}
+
+
+def test_choices_that_json_has_not_come_back_as_what_they_are(tmp_path):
+    file = tmp_path / "runs.db"
+    study = hpo.minimize(lambda p: 1.0, RICH, searcher="grid", storage=file, progress=False)
+    with pytest.raises(ValueError, match="give the space again"):
+        hpo.load_study(file)
+    again = hpo.load_study(file, space=RICH)
+    assert len(again.trials) == 32
+    assert repr([t.params for t in again.trials]) == repr([t.params for t in study.trials])
+
+
+def test_choices_are_known_again_in_another_process(tmp_path):
+    file = tmp_path / "runs.db"
+    script = (
+        "import sys, hpo; from tests.storage.test_store import RICH;"
+        "hpo.minimize(lambda p: 1, RICH, searcher='random', n_trials=3, storage=sys.argv[1])"
+    )
+    subprocess.run([sys.executable, "-c", script, str(file)], check=True, timeout=60)
+    assert len(hpo.load_study(file, space=RICH).trials) == 3
+    with pytest.raises(ValueError, match="different: of"):
+        hpo.load_study(file, space=RICH | {"of": hpo.Categorical([max, Size, float("nan"), len])})
+
+
+def test_another_searcher_and_pruner_stay_the_studys(tmp_path):
+    file = tmp_path / "runs.db"
+    hpo.Study(SPACE, storage=file, window=1)
+    hpo.load_study(file, searcher="random", pruner="median")
+    again = hpo.load_study(file)
+    assert (type(again.searcher), type(again.pruner)) == (hpo.RandomSearcher, hpo.MedianPruner)
 
 
 def test_two_processes_share_a_file(tmp_path):
