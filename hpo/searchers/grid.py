@@ -57,12 +57,12 @@ class GridSearcher(Searcher):
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`. The order needs no randomness."""
         grid = _Grid(self._levels(space))
-        start = _next_position(history)
+        start = _next_position(history, grid.m)
         for position in range(start, min(grid.size, start + MAX_SKIPPED)):
             u = space.snap(grid.point(position)[None])
             # Points that differ only in inactive parameters are one configuration, tried already.
             if not is_tried(u[0], history) and space.feasible(u)[0]:
-                return Suggestion(space.decode(u)[0], {"position": position})
+                return Suggestion(space.decode(u)[0], {"position": position, "levels": grid.m})
         raise SearchSpaceExhausted(f"the grid with resolution={self.resolution!r} has been tried")
 
     def _levels(self, space: Space) -> list[Array]:
@@ -79,11 +79,11 @@ class GridSearcher(Searcher):
         ]
 
 
-def _next_position(history: History) -> int:
-    """The first position after all that have been suggested."""
+def _next_position(history: History, levels: list[int]) -> int:
+    """The first position after all that have been suggested from a grid with so many levels of each axis."""
     for infos in (history.pending_infos, history.infos):
         for i in reversed(range(len(infos))):
-            if "position" in infos[i]:
+            if "position" in infos[i] and infos[i].get("levels") == levels:
                 return int(infos[i]["position"]) + 1
     return 0
 

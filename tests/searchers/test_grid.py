@@ -77,3 +77,13 @@ def test_a_wrong_resolution_is_named(resolution):
 def test_a_resolution_for_what_is_not_there_is_named():
     with pytest.raises(ValueError, match="'y'"):
         hpo.Study({"x": hpo.Float(0, 1)}, searcher=hpo.GridSearcher({"y": 3})).ask()
+
+
+def test_a_finer_or_coarser_grid_begins_anew_and_repeats_nothing():
+    study = hpo.Study({"x": hpo.Float(0, 1)}, searcher=hpo.GridSearcher(5))
+    for resolution in (5, 4, 9):
+        study.searcher = hpo.GridSearcher(resolution)
+        study.optimize(lambda p: 0.0, progress=False)
+    found = [t.params["x"] for t in study.trials]
+    assert len(set(found)) == len(found)
+    assert sorted(found) == pytest.approx(sorted({k / 8 for k in range(9)} | {1 / 3, 2 / 3}))
