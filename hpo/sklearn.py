@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import numbers
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -30,7 +32,8 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
         Configurations to evaluate; fewer where the space has fewer.
     scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score
         As in `RandomizedSearchCV`. Configurations are tried one after another, so `n_jobs` spreads
-        the folds. With several metrics, `refit` names the one that is maximised.
+        the folds. With several metrics, `refit` names the one that is maximised; where it is False or a
+        function, that is the first.
     random_state : int, RandomState or None
 
     Attributes
@@ -86,24 +89,32 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
         self.random_state = random_state
 
     def _run_search(self, evaluate_candidates: Callable[..., dict[str, Any]]) -> None:
-        if isinstance(self.n_trials, bool) or not isinstance(self.n_trials, int) or self.n_trials < 1:
+        if (
+            not isinstance(self.n_trials, numbers.Integral)
+            or isinstance(self.n_trials, bool)
+            or self.n_trials < 1
+        ):
             raise ValueError(f"n_trials={self.n_trials!r}: must be a whole number from 1 up")
+        n_trials = int(self.n_trials)
         study = Study(
             self.space,
             direction="maximize",
-            searcher=resolve(self.searcher, self.n_trials),
+            searcher=resolve(self.searcher, n_trials),
             seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
         )
         splits = _SplitOnce(self._checked_cv_orig)
         all_failed: ValueError | None = None
         results: dict[str, Any] = {}
-        for _ in range(self.n_trials):
+        for _ in range(n_trials):
             try:
                 trial = study.ask()
             except SearchSpaceExhausted:
                 break
             try:
-                results = evaluate_candidates([dict(trial.params)], cv=splits)
+                with warnings.catch_warnings():
+                    # It would come with every later configuration again, with all scores so far.
+                    warnings.filterwarnings("ignore", "One or more of the", UserWarning)
+                    results = evaluate_candidates([trial.params], cv=splits)
             except ValueError as error:
                 # scikit-learn ends the whole search when each fit of one call failed.
                 if self.error_score == "raise" or "fits failed" not in str(error):
@@ -112,18 +123,27 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
                 study.tell(trial, state="failed", reason=str(error).strip())
                 continue
             score = float(results[self._target(results)][-1])
-            study.tell(trial, score if math.isfinite(score) else None)
+            if math.isfinite(score):
+                study.tell(trial, score)
+            else:
+                study.tell(trial, state="failed", reason=f"its mean test score is {score}")
         if not results and all_failed is not None:
             raise all_failed
+        n_without = sum(trial.value is None for trial in study.trials)
+        if n_without:
+            warnings.warn(
+                f"{n_without} of {len(study.trials)} configurations have no finite score", stacklevel=4
+            )
         self.study_ = study
 
     def _target(self, results: Mapping[str, Any]) -> str:
         """Column of the results that is maximised."""
-        if "mean_test_score" in results:
-            return "mean_test_score"
+        columns = [name for name in results if name.startswith("mean_test_")]
+        if "mean_test_score" in columns or not isinstance(self.refit, str):
+            return columns[0]
         column = f"mean_test_{self.refit}"
-        if column not in results:
-            metrics = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
+        if column not in columns:
+            metrics = [name.removeprefix("mean_test_") for name in columns]
             raise ValueError(f"refit={self.refit!r}: must name the metric to maximise, one of {metrics}")
         return column
 

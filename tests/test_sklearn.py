@@ -76,6 +76,7 @@ def test_clones_and_searches_a_pipeline_inside_another():
     assert cross_val_score(make_pipeline(StandardScaler(), inner), X, y, cv=3).mean() > 0.9
 
 
+@pytest.mark.filterwarnings("ignore:3 of 6 configurations")
 def test_a_configuration_whose_folds_all_fail_costs_one_trial():
     depths = {"depth": hpo.Int(1, 6)}
     found = hpo.SearchCV(Picky(), depths, searcher="random", n_trials=6, cv=3, random_state=0)
@@ -105,11 +106,36 @@ def test_groups_and_small_spaces():
     assert len(found.cv_results_["params"]) == 2
 
 
-def test_several_metrics_need_one_to_maximise():
-    with pytest.raises(ValueError, match="refit=False"):
-        search(scoring=["accuracy", "f1_macro"], refit=False).fit(X, y)
-    with pytest.raises(ValueError, match="n_trials=0"):
-        search(n_trials=0).fit(X, y)
+def test_of_several_metrics_the_one_of_refit_or_the_first_is_maximised():
+    scoring = {"roc": "roc_auc_ovr", "loss": "neg_log_loss"}
+
+    def values(refit):
+        found = search(scoring=scoring, refit=refit, n_trials=3).fit(X, y)
+        return [t.value for t in found.study_.trials], found.cv_results_
+
+    for refit, column in [("loss", "loss"), (False, "roc"), (lambda results: 1, "roc")]:
+        found, results = values(refit)
+        assert found == list(results[f"mean_test_{column}"])
+
+
+@pytest.mark.parametrize("n_trials", [0, True, 2.5, "3"])
+def test_a_number_of_trials_that_is_none_is_refused(n_trials):
+    with pytest.raises(ValueError, match=f"n_trials={n_trials!r}"):
+        search(n_trials=n_trials).fit(X, y)
+    assert len(search(n_trials=np.int64(2)).fit(X, y).study_.trials) == 2
+
+
+def test_folds_without_a_score_fail_their_trial_and_warn_once():
+    def nothing_of_odd_depths(tree, X, y):
+        return np.nan if tree.max_depth % 2 else tree.score(X, y)
+
+    with pytest.warns(UserWarning, match="3 of 6 configurations") as warned:
+        found = hpo.SearchCV(DecisionTreeClassifier(), {"max_depth": hpo.Int(1, 6)}, searcher="random",
+                             n_trials=6, scoring=nothing_of_odd_depths, random_state=0).fit(X, y)  # fmt: skip
+    failed = [t for t in found.study_.trials if t.state == "failed"]
+    assert {t.params["max_depth"] for t in failed} == {1, 3, 5}
+    assert all("nan" in t.reason for t in failed)
+    assert sum("finite" in str(w.message) for w in warned) == 1
 
 
 @pytest.mark.parametrize("estimator", [LogisticRegression(), Ridge()], ids=["classifier", "regressor"])
