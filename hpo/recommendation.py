@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from hpo.gp.features import Features
@@ -15,7 +17,7 @@ MAX_POINTS = 256  # of many trials, only this many of the best can be the recomm
 
 
 @one_blas_thread()
-def recommend(space: Space, history: History) -> int | None:
+def recommend(space: Space, history: History, complete: Collection[int]) -> int | None:
     """Number of the trial whose configuration has the lowest posterior mean.
 
     A Gaussian process with fitted noise shares what neighbours and replicates say, so that one lucky
@@ -26,13 +28,15 @@ def recommend(space: Space, history: History) -> int | None:
     space : Space
     history : History
         All trials, values to be minimised.
+    complete : collection of int
+        Numbers of the complete trials; what a pruned one had reported last is a value of another step.
 
     Returns
     -------
     int or None
         None where no trial is complete.
     """
-    rows = np.flatnonzero(history.complete)
+    rows = np.flatnonzero(history.complete & np.isin(history.numbers, list(complete)))
     rows = rows[np.argsort(history.y[rows], kind="stable")[:MAX_POINTS]]
     if len(rows) == 0:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hpo.book import Book
-from hpo.trial import Params, Trial
+from hpo.trial import Params, Trial, TrialState, handed_out
 
 
 class Results:
@@ -30,7 +30,7 @@ class Results:
         best = self._book.ledger.best
         if best is None:
             raise ValueError(f"best_trial: none of the {len(self._book.ledger)} trials is complete")
-        return best
+        return handed_out(best)
 
     @property
     def best_value(self) -> float:
@@ -42,7 +42,7 @@ class Results:
     @property
     def best_params(self) -> Params:
         """Configuration of the best trial."""
-        return dict(self.best_trial.params)
+        return self.best_trial.params
 
     def recommend(self) -> Trial:
         """Noise-aware choice, which need not be the luckiest trial; see `hpo.recommendation`.
@@ -55,10 +55,11 @@ class Results:
         from hpo.recommendation import recommend  # SciPy takes a second to load
 
         ledger = self._book.ledger
-        number = recommend(ledger.space, ledger.history(len(ledger), window=None))
+        complete = [trial.number for trial in ledger.trials if trial.state is TrialState.COMPLETE]
+        number = recommend(ledger.space, ledger.history(len(ledger), window=None), complete)
         if number is None:
             raise ValueError(f"recommend: none of the {len(ledger)} trials is complete")
-        return ledger.trials[number]
+        return handed_out(ledger.trials[number])
 
     def dataframe(self) -> Any:
         """One row a trial: number, state, value, one ``params_`` column a parameter, times, failure."""

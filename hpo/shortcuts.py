@@ -121,6 +121,8 @@ def load_study(
             name=found,
         )
         study._keep_in(store)
+        if study._definition() != kept and (searcher, pruner) != (None, None):
+            study._book.redefine(study._definition())
     except BaseException:
         store.close()
         raise

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -17,10 +19,10 @@ from hpo.loop import Limits, run, stopping_on_interrupt
 from hpo.progress import Progress
 from hpo.pruning import Pruner, resolve_pruner
 from hpo.results import Results
-from hpo.searchers import Searcher, resolve
+from hpo.searchers import Searcher, SearchSpaceExhausted, resolve
 from hpo.space import Space
 from hpo.suggest import live, suggested
-from hpo.trial import Trial, TrialState
+from hpo.trial import Trial, TrialState, handed_out
 
 Callback = Callable[["Study", Trial], None]
 Storage = str | os.PathLike[str]
@@ -74,7 +76,7 @@ class Study(Results):
         self.searcher = resolve(searcher)
         self.pruner = resolve_pruner(pruner)
         self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else int(seed)  # type: ignore[operator]
-        self.window = window
+        self.window = None if window is None else int(window)
         self.name = name
         self._book = Book(self._new_ledger())
         self._is_stopping = False
@@ -82,6 +84,7 @@ class Study(Results):
         if storage is not None:
             from hpo.storage import Store
 
+            self._rehearse()  # a study that cannot suggest is not stored: the next one can have its name
             self._keep_in(Store.create(storage, name, self._definition()))
 
     # -- running -----------------------------------------------------------------------------
@@ -171,7 +174,7 @@ class Study(Results):
         SearchSpaceExhausted
             If the searcher has nothing left.
         """
-        return self._book.start(self._suggest)
+        return handed_out(self._book.start(self._suggest))
 
     def tell(
         self,
@@ -211,7 +214,8 @@ class Study(Results):
         if not 0 <= number < len(known):
             has = f"trials 0..{len(known) - 1}" if known else "no trials yet"
             raise ValueError(f"trial={number}: this study has {has}")
-        attempt = trial.attempt if isinstance(trial, Trial) else known[number].attempt
+        # What `enqueue` returned had not been started: it stands for the trial, whatever attempt runs now.
+        attempt = (isinstance(trial, Trial) and trial.attempt) or known[number].attempt
         outcome = told(value, state, reason, self._book.running_seconds(int(number)))
         kept = self._book.finish(int(number), attempt, outcome)
         if attempt >= kept.attempt and (kept.state, kept.value) != (outcome.state, outcome.value):
@@ -219,16 +223,17 @@ class Study(Results):
                 f"trial={number}: already {kept.state} with value {kept.value}; "
                 f"told again as {outcome.state} with value {outcome.value}"
             )
-        return kept
+        return handed_out(kept)
 
     def enqueue(self, params: Mapping[str, Any]) -> Trial:
         """Have `params` tried next, before any suggestion."""
-        return self._book.add(Trial(0, self.space.canonical(params), TrialState.QUEUED, attempt=0))
+        queued = Trial(0, self.space.canonical(params), TrialState.QUEUED, attempt=0)
+        return handed_out(self._book.add(queued))
 
     def add_trial(self, params: Mapping[str, Any], value: float | None, state: str | None = None) -> Trial:
         """Record a result from elsewhere."""
         outcome = told(value, state, None, 0.0)
-        return self._book.add(finished(Trial(0, self.space.canonical(params)), 1, outcome))
+        return handed_out(self._book.add(finished(Trial(0, self.space.canonical(params)), 1, outcome)))
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -242,18 +247,29 @@ class Study(Results):
         """Keep trials in `store`, beginning with those that are there."""
         self._book = Book(self._new_ledger(), store)
 
+    def _rehearse(self) -> None:
+        """Make a first suggestion of no consequence, which finds what is wrong with space and searcher."""
+        with suppress(SearchSpaceExhausted):
+            suggested(self._new_ledger(), self.searcher, self.seed, window=1)
+
     def _run(self, runner: Runner, options: Options) -> Study:
         self._is_stopping = False
         self._sees_all = options.order == "async"
         if self.window is None:
             self.window = runner.capacity
             self._book.redefine(self._definition())
+        elif runner.capacity > self.window and not self._sees_all:
+            warnings.warn(
+                f"window={self.window}: so many trials of this study run at a time in deterministic order, "
+                f"where {runner.capacity} could; use order='async', or a new study with a wider window",
+                stacklevel=3,
+            )
         deadline = None if options.timeout is None else time.monotonic() + options.timeout
 
         def report(done: int, trial: Trial) -> None:
             bar.update(done, self._book.ledger.best)
             for callback in options.callbacks:
-                callback(self, trial)
+                callback(self, handed_out(trial))
 
         def interrupted() -> None:
             self.stop()

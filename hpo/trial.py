@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +15,7 @@ from hpo.space import Space
 
 Array = NDArray[np.float64]
 Params = dict[str, Any]
+MUTABLE = (list, dict, set, np.ndarray)
 
 
 class TrialState(StrEnum):
@@ -93,6 +95,16 @@ class Trial:
     seconds: float | None = None
     search_seconds: float = 0.0
     attempt: int = 1
+
+
+def handed_out(trial: Trial) -> Trial:
+    """The trial with a configuration of its own: what its new owner does to it stays out of the study."""
+    return replace(trial, params=own(trial.params))
+
+
+def own(params: Mapping[str, Any]) -> Params:
+    """A copy of a configuration, and of the choices in it that can be changed in place."""
+    return {n: deepcopy(v) if isinstance(v, MUTABLE) else v for n, v in params.items()}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -160,3 +161,81 @@ def test_a_finished_trial_keeps_all_that_its_outcome_does_not_say():
     found = finished(running, 2, outcome)
     said = {f.name: getattr(outcome, f.name) for f in dataclasses.fields(Outcome)}
     assert found == dataclasses.replace(running, attempt=2, finished=found.finished, **said)
+
+
+def test_what_is_done_to_a_trial_that_was_handed_out_stays_out_of_the_study(tmp_path):
+    space = {"x": hpo.Float(0, 1), "layers": hpo.Categorical([[8], [8, 8]])}
+    study = hpo.Study(space, searcher="random", seed=0, storage=tmp_path / "s.db")
+    asked = []
+
+    def spoil(trial):
+        trial.params.pop("x", None)
+        trial.params["layers"].append(1)
+
+    def spoiling(params):
+        asked.append(dict(params, layers=list(params["layers"])))
+        params.pop("x")
+        params["layers"].append(1)
+        return 1.0
+
+    for _ in range(4):
+        trial = study.ask()
+        asked.append(dict(trial.params, layers=list(trial.params["layers"])))
+        spoil(trial)
+        spoil(study.tell(trial, 2.0))
+    study.optimize(spoiling, 4, callbacks=[lambda _, trial: spoil(trial)], progress=False)
+    for trial in (study.best_trial, study.recommend(), study.enqueue(asked[0])):
+        spoil(trial)
+    study.best_params["layers"].append(1)
+    assert [t.params for t in study.trials[:-1]] == asked
+    assert study.space.parameters["layers"].choices == ([8], [8, 8])
+    again = hpo.load_study(tmp_path / "s.db", space=space)
+    assert [t.params for t in again.trials[:-1]] == asked
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_a_queued_trial_is_told_by_what_enqueue_returned(tmp_path, is_stored):
+    study = hpo.Study(SPACE, searcher=Uniform(), storage=tmp_path / "s.db" if is_stored else None)
+    queued, other = (study.enqueue({"x": x, "n": 1}) for x in (0.5, 0.25))
+    assert study.ask().number == queued.number
+    assert study.tell(queued, 0.25).state == "complete"
+    assert study.tell(other, 0.5).value == 0.5  # without having been asked for
+    assert [t.value for t in study.trials] == [0.25, 0.5]
+
+
+def test_a_pruned_trial_is_not_recommended():
+    def lower_at_first(params, trial):
+        trial.report(params["x"] - 10, 0)
+        if params["n"] > 3:
+            raise hpo.TrialPruned
+        return params["x"]
+
+    study = hpo.Study(SPACE, searcher="random", seed=0).optimize(lower_at_first, 12, progress=False)
+    assert {t.state for t in study.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+    assert study.recommend().state is TrialState.COMPLETE
+    pruned = hpo.Study(SPACE, searcher="random", seed=0)
+    pruned.optimize(lambda params, trial: lower_at_first({**params, "n": 9}, trial), 4, progress=False)
+    with pytest.raises(ValueError, match="none of the 4 trials is complete"):
+        pruned.recommend()
+
+
+def test_more_workers_than_the_window_lets_run_is_said():
+    study = hpo.Study(SPACE, searcher="random", window=1)
+    with pytest.warns(UserWarning, match="window=1.*3 could"):
+        study.optimize(square, 3, n_jobs=3, progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        study.optimize(square, 3, n_jobs=3, order="async", progress=False)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        hpo.Space({"x": hpo.Float(0, 1)}, constraints=[lambda p: p["typo"] > 0]),
+        hpo.Space({"x": hpo.Float(0, 1)}, constraints=[lambda p: p["x"] > 2]),
+    ],
+)
+def test_a_space_that_cannot_be_searched_leaves_no_study_behind(tmp_path, space):
+    for _ in range(2):  # the second would find one of its name
+        with pytest.raises(hpo.SpaceError):
+            hpo.minimize(square, space, n_trials=2, storage=tmp_path / "s.db", progress=False)
