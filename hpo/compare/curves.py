@@ -25,8 +25,8 @@ class Runs:
         searcher saw, valued without noise where that is known. NaN before the first value.
     training, searching : (seeds, trials) arrays
         Seconds spent until the end of each trial, in the objective and in the searcher.
-    failed : (seeds,) array
-        Trials without a value.
+    made, failed : (seeds,) arrays
+        Trials, and those of them without a value.
     test : mapping of str to (seeds,) array
         Scores of the winners on the untouched test set.
     cells : sequence of record or None
@@ -35,6 +35,7 @@ class Runs:
     best: Array
     training: Array
     searching: Array
+    made: Array
     failed: Array
     test: Mapping[str, Array]
     cells: Sequence[Mapping[str, Any] | None]
@@ -82,7 +83,7 @@ def by_time(group: Runs, times: Array) -> Array:
 def _runs(cells: Sequence[Mapping[str, Any] | None], n: int) -> Runs:
     shape = (len(cells), n)
     best, training, searching = (np.full(shape, np.nan) for _ in range(3))
-    failed = np.full(len(cells), np.nan)
+    made, failed = np.full(len(cells), np.nan), np.full(len(cells), np.nan)
     names = sorted({name for cell in cells if cell and cell["test"] for name in cell["test"]})
     test = {name: np.full(len(cells), np.nan) for name in names}
     for i, cell in enumerate(cells):
@@ -92,10 +93,11 @@ def _runs(cells: Sequence[Mapping[str, Any] | None], n: int) -> Runs:
         best[i] = _to_length(incumbents(trials, cell["definition"]["direction"]), n)
         training[i] = _to_length(np.cumsum([t["seconds"] or 0.0 for t in trials]), n)
         searching[i] = _to_length(np.cumsum([t["search_seconds"] or 0.0 for t in trials]), n)
+        made[i] = len(trials) or np.nan
         failed[i] = sum(t["value"] is None for t in trials)
         for name, score in (cell["test"] or {}).items():
             test[name][i] = score
-    return Runs(best, training, searching, failed, test, cells)
+    return Runs(best, training, searching, made, failed, test, cells)
 
 
 def incumbents(trials: Sequence[Mapping[str, Any]], direction: str) -> Array:

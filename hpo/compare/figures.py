@@ -69,7 +69,7 @@ def final_distribution(groups: Mapping[str, Runs], metric: str) -> go.Figure:
             fillcolor=_pale(colour, 0.12), hoverinfo="x",
         )  # fmt: skip
     styled(figure, f"final {metric}", "").update_layout(height=_row_height(len(groups)))
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", type="category")
     figure.update_xaxes(nticks=7)
     return figure
 
@@ -114,7 +114,7 @@ def time_spent(groups: Mapping[str, Runs], kind: str) -> go.Figure:
             hovertemplate="%{x:.3g} s<extra></extra>",
         )  # fmt: skip
     styled(figure, f"time {kind} in one run (s)", "").update_layout(height=_row_height(len(groups)))
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", type="category")
     figure.update_xaxes(rangemode="tozero", nticks=7)
     return figure
 

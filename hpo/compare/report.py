@@ -59,6 +59,10 @@ class Section:
 
 def write_report(comparison: Comparison, path: Path) -> Path:
     """Write `path` (HTML) and the Markdown beside it; returns `path`."""
+    if path.suffix == ".md":
+        raise ValueError(
+            f"path={str(path)!r}: must be that of the page, such as report.html; the tables go beside it"
+        )
     if not comparison.cells:
         raise ValueError("comparison: holds no finished run yet; there is nothing to report")
     context = _context(comparison)
@@ -74,7 +78,8 @@ def write_report(comparison: Comparison, path: Path) -> Path:
     html = environment.overlay(autoescape=True).get_template("report.html.j2")
     path.write_text(html.render(plotlyjs=plotly, **context), encoding="utf-8")
     markdown = environment.get_template("report.md.j2")
-    path.with_suffix(".md").write_text(markdown.render(**context), encoding="utf-8")
+    tables = path.with_name(f"{path.name.removesuffix('.html')}.md")
+    tables.write_text(markdown.render(**context), encoding="utf-8")
     return path
 
 
@@ -200,7 +205,7 @@ def _times(summary: TaskSummary) -> Table:
         refits = [cell["test_seconds"] for cell in group.cells if cell is not None and cell["test"]]
         rows.append(
             [name, with_interval(training, ".3g"), with_interval(searching, ".3g"),
-             f"{1000 * searching.mean / group.best.shape[1]:.3g}",
+             f"{1000 * interval(group.searching[:, -1] / group.made).mean:.3g}",
              with_interval(interval(np.array(refits)), ".3g") if refits else "–",
              f"{failed.mean():.3g}" if len(failed) else "–"]
         )  # fmt: skip

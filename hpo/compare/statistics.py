@@ -58,12 +58,7 @@ def mean_interval(X: Array, confidence: float = 0.95) -> tuple[Array, Array, Arr
     mean = X.mean(axis=0)
     if n < FEWEST:
         return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
-    rng = np.random.default_rng(SEED)
-    # A resample is a count for each observation: the means of all columns are one product.
-    counts = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
-    means = np.tensordot(counts, X, axes=1)
-    tail = expanded_tail(n, confidence)
-    low, high = np.quantile(means, [tail, 1 - tail], axis=0)
+    low, high = _ends(np.tensordot(_shares(n), X, axes=1), n, confidence)
     return mean, low, high
 
 
@@ -71,6 +66,49 @@ def expanded_tail(n: int, confidence: float) -> float:
     """Tail probability of the expanded percentile interval; tends to (1 - confidence)/2 with n."""
     t = stats.t.ppf(0.5 + confidence / 2, n - 1)
     return float(stats.norm.cdf(-math.sqrt(n / (n - 1)) * t))
+
+
+def _shares(n: int) -> Array:
+    """Share of each observation in each resample, (B, n): the means of all columns are one product."""
+    shares: Array = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
+    return shares
+
+
+def _ends(resampled: Array, n: int, confidence: float = 0.95) -> Array:
+    """Lower and upper end of the interval that (B, ...) resampled figures of n observations give."""
+    tail = expanded_tail(n, confidence)
+    ends: Array = np.quantile(resampled, [tail, 1 - tail], axis=0)
+    return ends
+
+
+def relative_interval(D: Array, baseline: Array) -> Interval:
+    """Mean difference over the size of the baseline's mean, whose values have one sign, with its interval.
+
+    Each resample has a baseline of its own, which is as uncertain as the difference is.
+
+    Parameters
+    ----------
+    D, baseline : (n,) arrays
+        Without NaN.
+    """
+    n, mean = len(D), float(D.mean() / abs(baseline.mean()))
+    if n < FEWEST:
+        return Interval(mean, math.nan, math.nan)
+    shares = _shares(n)
+    low, high = _ends((shares @ D) / np.abs(shares @ baseline), n)
+    return Interval(mean, float(low), float(high))
+
+
+def without_dust(x: Array, size: float) -> Array:
+    """Differences or means of numbers as large as `size`, without the dust of floating-point arithmetic.
+
+    Rounded to ten decimals below the first of `size`, so that what is equal on paper is tied in a rank.
+    """
+    if not 1e-280 < size < math.inf:
+        return x
+    unit = 10.0 ** (math.floor(math.log10(size)) - 10)
+    rounded: Array = np.round(x / unit) * unit
+    return rounded
 
 
 def interval(x: Array) -> Interval:
@@ -153,13 +191,15 @@ class Paired:
 def paired(losses: Array, baseline: Array) -> Paired:
     """Compare (n,) losses with the baseline's on the same seeds; NaN on either side drops the pair."""
     known = ~(np.isnan(losses) | np.isnan(baseline))
-    D = losses[known] - baseline[known]
+    losses, baseline = losses[known], baseline[known]
+    size = max(np.abs(losses).max(initial=0.0), np.abs(baseline).max(initial=0.0))
+    D = without_dust(losses - baseline, float(size))
     difference = interval(D)
     relative = None
     # A percentage of a mean over both signs would mean nothing.
-    if D.size and (np.all(baseline[known] > 0) or np.all(baseline[known] < 0)):
-        scale = 100 / abs(float(baseline[known].mean()))
-        relative = Interval(*(scale * x for x in (difference.mean, difference.low, difference.high)))
+    if D.size and (np.all(baseline > 0) or np.all(baseline < 0)):
+        found = relative_interval(D, baseline)
+        relative = Interval(*(100 * x for x in (found.mean, found.low, found.high)))
     return Paired(
         int(known.sum()), difference, relative, signed_rank(D) if D.size else math.nan, superiority(D)
     )
@@ -173,7 +213,7 @@ def mean_ranks(losses: Array) -> tuple[Array, Array, Array]:
     losses : (tasks, searchers) array
         Mean final loss; ties share their mean rank.
     """
-    return mean_interval(stats.rankdata(losses, axis=1))
+    return mean_interval(_ranked(losses))
 
 
 def friedman(losses: Array) -> float:
@@ -184,4 +224,11 @@ def friedman(losses: Array) -> float:
     n_tasks, n_searchers = losses.shape
     if n_tasks < 3 or n_searchers < 3:
         return math.nan
-    return float(stats.friedmanchisquare(*losses.T).pvalue)
+    return float(stats.friedmanchisquare(*_ranked(losses).T).pvalue)
+
+
+def _ranked(losses: Array) -> Array:
+    """Rank of each searcher on each task, (tasks, searchers)."""
+    settled = [without_dust(row, float(np.abs(row).max(initial=0.0))) for row in losses]
+    ranks: Array = stats.rankdata(np.array(settled).reshape(losses.shape), axis=1)
+    return ranks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy as np
 from hpo.compare.comparison import Comparison
 from hpo.compare.curves import Array, Runs, runs, sign
 from hpo.compare.statistics import Interval, Paired, friedman, holm, interval, mean_ranks, paired
+
+SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,38 @@ class TaskSummary:
     p_corrected: Mapping[str, float]
     winners: Sequence[Winner]
 
-    @property
+    @cached_property
     def order(self) -> list[str]:
-        """Searchers from the best mean to the worst; those without a value last."""
-        return sorted(self.final, key=lambda s: _last_if_nan(self.turn * self.final[s].mean))
+        """Searchers from the best mean to the worst; those without a value last.
+
+        The means are over the seeds with which all of them found a value, if there are any: one that fails
+        with the hard seeds would be judged by the easy ones.
+        """
+        finals = {name: group.final for name, group in self.groups.items()}
+        known = [~np.isnan(final) for final in finals.values() if not np.isnan(final).all()]
+        shared = np.all(known, axis=0) if known else np.zeros(0, dtype=bool)
+        means = {n: interval(f[shared] if shared.any() else f).mean for n, f in finals.items()}
+        return sorted(means, key=lambda s: _last_if_nan(self.turn * means[s]))
 
     @property
     def n_seeds(self) -> int:
         """Finished runs of the searcher that has fewest."""
         return min(int((~np.isnan(g.total[:, -1])).sum()) for g in self.groups.values())
+
+    @property
+    def without_value(self) -> dict[str, int]:
+        """How many finished runs of a searcher found no value, where there are any."""
+        counts = {n: int((np.isnan(g.final) & ~np.isnan(g.failed)).sum()) for n, g in self.groups.items()}
+        return {name: count for name, count in counts.items() if count}
+
+    def is_ahead(self, one: str, other: str) -> bool:
+        """Whether the first of two searchers is told to be the better one.
+
+        By the interval of the difference, and beside the baseline by the corrected test as well.
+        """
+        pair = paired(self.turn * self.groups[one].final, self.turn * self.groups[other].final)
+        tested = {one, other} - {self.baseline} if self.baseline in (one, other) else set()
+        return pair.difference.high < 0 and all(self.p_corrected[name] < SIGNIFICANT for name in tested)
 
     def difference(self, searcher: str) -> Interval:
         """Mean difference from the baseline in the task's own direction."""
@@ -124,28 +150,45 @@ def rank(summaries: Sequence[TaskSummary]) -> Ranking | None:
 
 
 def headline(summary: TaskSummary, n_trials: int) -> str:
-    """The answer in one sentence."""
-    if math.isnan(summary.final[summary.order[0]].mean):
+    """The answer in one sentence, and a second where runs found no value."""
+    valued = [name for name in summary.order if not math.isnan(summary.final[name].mean)]
+    if not valued:
         return f"No searcher found a value on {summary.name}."
-    best, baseline = summary.order[0], summary.baseline
-    after = f"after {n_trials} trials, over {summary.n_seeds} paired seeds"
-    if best != baseline:
-        gap = _gap(summary, best)
-        test = f"Wilcoxon p = {p_value(summary.p_corrected[best])}"
-        if _is_clear(summary, best):
-            return f"{best} is best on {summary.name}: its mean {summary.metric} is {gap} ({after}; {test})."
-        return (
-            f"{best} has the best mean on {summary.name}, but {baseline} is not clearly behind: its mean "
-            f"{summary.metric} is {gap} ({after}; {test})."
-        )
-    mean = number(summary.final[baseline].mean)
-    if len(summary.order) == 1 or math.isnan(summary.final[summary.order[1]].mean):
-        return f"{baseline} reached a mean {summary.metric} of {mean} on {summary.name} ({after})."
-    second = summary.order[1]
-    next_one = f"{second}'s mean {summary.metric} is {_gap(summary, second)} ({after})."
-    if _is_clear(summary, second):
-        return f"{baseline} is best on {summary.name}, and {second} is next: {next_one}"
-    return f"{baseline} has the best mean on {summary.name}, but {second} is not clearly behind: {next_one}"
+    gaps = "".join(
+        f" {name} found no value with {count} of its seeds." for name, count in summary.without_value.items()
+    )
+    return _answer(summary, valued, n_trials) + gaps
+
+
+def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
+    best, baseline = valued[0], summary.baseline
+    if len(valued) == 1 or baseline not in valued:
+        mean = number(summary.final[best].mean)
+        after = f"after {n_trials} trials, over {_runs_of(summary, best)} seeds"
+        has = "reached" if len(valued) == 1 else "has the best mean:"
+        return f"{best} {has} a mean {summary.metric} of {mean} on {summary.name} ({after})."
+    rivals = [name for name in valued[1:] if not summary.is_ahead(best, name)]
+    told = valued[1] if best == baseline else best  # the searcher whose distance from the baseline is said
+    whose = "its" if told == best and not rivals else f"{told}'s"
+    gap = f"{whose} mean {summary.metric} is {_gap(summary, told)} ({_evidence(summary, told, n_trials)})."
+    if not rivals:
+        return f"{best} is best on {summary.name}: {gap}"
+    behind = f"{_listed(rivals)} {'is' if len(rivals) == 1 else 'are'} not clearly behind"
+    return f"{best} has the best mean on {summary.name}, but {behind}: {gap}"
+
+
+def _evidence(summary: TaskSummary, searcher: str, n_trials: int) -> str:
+    """What the distance from the baseline rests on."""
+    p = p_value(summary.p_corrected[searcher])
+    return f"after {n_trials} trials, over {summary.pairs[searcher].n} paired seeds; Wilcoxon p = {p}"
+
+
+def _runs_of(summary: TaskSummary, searcher: str) -> int:
+    return int((~np.isnan(summary.groups[searcher].final)).sum())
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def number(x: float | None) -> str:
@@ -165,6 +208,10 @@ def with_interval(x: Interval, digits: str = ".4g") -> str:
 def _gap(summary: TaskSummary, searcher: str) -> str:
     """How far a searcher's mean lies from the baseline's, in words, with its interval."""
     pair = summary.pairs[searcher]
+    if not pair.n:
+        return f"not comparable with {summary.baseline}'s, which has no seed in common"
+    if pair.difference.mean == 0:
+        return f"the same as {summary.baseline}'s"
     lower = summary.turn * pair.difference.mean < 0
     size, unit = (pair.difference, "") if pair.relative is None else (pair.relative, "%")
     # Said as an amount by which it is lower (or higher): the sign goes into the word.
@@ -175,14 +222,6 @@ def _gap(summary: TaskSummary, searcher: str) -> str:
     if not math.isnan(size.low):
         amount += f" [{ends[0]:{digits}}{unit}, {ends[1]:{digits}}{unit}]"
     return f"{amount} {'lower' if lower else 'higher'} than {summary.baseline}'s"
-
-
-def _is_clear(summary: TaskSummary, searcher: str) -> bool:
-    """Whether both the interval and the corrected test tell the searcher from the baseline."""
-    difference = summary.pairs[searcher].difference
-    if math.isnan(difference.low) or difference.low <= 0 <= difference.high:
-        return False
-    return summary.p_corrected[searcher] < 0.05
 
 
 def p_value(p: float) -> str:

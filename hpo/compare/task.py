@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from types import ModuleType
 from typing import Any
 
 from hpo.space import Space
+
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+PLAIN = (bool, int, float, str, type(None))
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Task:
         """What must stay the same for finished runs to be kept, as plain JSON."""
         return {
             "objective": described(self.objective),
-            "space": described(self.space),
+            "space": described(self.space) + "".join(map(_of_code, Space.of(self.space).constraints)),
             "direction": self.direction,
             "evaluate": described(self.evaluate),
             "test": described(self.test),
@@ -71,6 +75,31 @@ class Task:
 
 
 def described(thing: Any) -> str:
-    """Name of a function, else the repr without memory addresses: the same in every process."""
+    """Name of a function, else the repr without memory addresses: the same in every process.
+
+    A method is told by its object as well, and an object whose repr says nothing by its plain attributes.
+    """
     name = getattr(thing, "__qualname__", None)
-    return name if isinstance(name, str) else re.sub(r" at 0x[0-9a-fA-F]+", "", repr(thing))
+    if isinstance(name, str):
+        owner = getattr(thing, "__self__", None)
+        return (
+            name if owner is None or isinstance(owner, type | ModuleType) else f"{name} of {described(owner)}"
+        )
+    kind: Any = type(thing)
+    if kind.__repr__ is object.__repr__:
+        plain = {n: v for n, v in getattr(thing, "__dict__", {}).items() if isinstance(v, PLAIN)}
+        return _call(thing, {n: repr(v) for n, v in sorted(plain.items())})
+    if is_dataclass(thing) and ADDRESS.search(repr(thing)):
+        return _call(thing, {f.name: described(getattr(thing, f.name)) for f in fields(thing) if f.repr})
+    return ADDRESS.sub("", repr(thing))
+
+
+def _call(thing: Any, arguments: Mapping[str, str]) -> str:
+    return f"{type(thing).__qualname__}({', '.join(f'{name}={value}' for name, value in arguments.items())})"
+
+
+def _of_code(constraint: Any) -> str:
+    """A constraint by its name and the constants in it."""
+    code = getattr(constraint, "__code__", None)
+    constants = [c for c in getattr(code, "co_consts", ()) if isinstance(c, PLAIN)]
+    return f" with {described(constraint)}{constants}"

@@ -59,6 +59,9 @@ class OptunaSearcher(Searcher):
             raise ValueError(
                 f"sampler={self.sampler!r}: must be an optuna.samplers object, such as TPESampler()"
             )
+        kind = type(self.sampler).__name__.removesuffix("Sampler").lower()
+        if self.sampler is not None and kind != self.name:
+            object.__setattr__(self, "name", f"optuna-{kind}")
 
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`."""

@@ -1,5 +1,6 @@
 """Same seeds, same budget, same first points; kept, resumed, refused when changed."""
 
+import copy
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +17,28 @@ import pytest
 import hpo
 from hpo.compare import Comparison
 from hpo.compare.cell import initial_design
+from hpo.compare.task import described
 from tests.compare.problems import SPACE, Faulty, Near, Stubborn, noisy, score, truth
 
 ROOT = Path(__file__).parents[2]
 TASKS = {"toy": hpo.Task(noisy, SPACE, evaluate=truth, test=score)}
 PAIR = {"wide": Near(), "tpe": Near(0.2)}
+
+
+@dataclass(frozen=True)
+class Shifted:
+    by: float
+
+    def loss(self, params):
+        return truth(params) + self.by
+
+
+class Plain:
+    def __init__(self, by):
+        self.by = by
+
+    def loss(self, params):
+        return truth(params) + self.by
 
 
 def run(out, **options):
@@ -76,12 +95,40 @@ def test_finished_cells_are_not_run_again_and_more_can_be_added(tmp_path):
         ({"n_initial": 1}, "n_initial"),
         ({"tasks": {"toy": hpo.Task(noisy, {"x": hpo.Float(0, 1)})}}, "space"),
         ({"tasks": {"toy": hpo.Task(truth, SPACE)}}, "objective"),
+        ({"tasks": {"toy": hpo.Task(Shifted(2.0).loss, SPACE)}}, "objective"),
     ],
 )
 def test_a_changed_definition_is_refused(tmp_path, change, field):
     run(tmp_path)
     with pytest.raises(ValueError, match=f"(?s){field}=.*choose another `out`"):
         run(tmp_path, **change)
+
+
+def test_what_a_method_a_sampler_or_a_constraint_holds_is_part_of_the_definition():
+    samplers = pytest.importorskip("optuna").samplers
+
+    def above(limit):
+        return hpo.Space(SPACE.parameters, constraints=[eval(f"lambda p: p['x'] > {limit}")])
+
+    for one, other in [
+        (Shifted(1.0).loss, Shifted(2.0).loss),
+        (Plain(1.0).loss, Plain(2.0).loss),
+        (
+            hpo.OptunaSearcher(samplers.TPESampler(n_startup_trials=2)),
+            hpo.OptunaSearcher(samplers.TPESampler()),
+        ),
+    ]:
+        assert described(one) == described(copy.deepcopy(one))
+        assert described(one) != described(other)
+    one, other = (hpo.Task(truth, above(limit)).definition() for limit in (0.1, 0.9))
+    assert {key for key in one if one[key] != other[key]} == {"space"}
+    assert one == hpo.Task(truth, above(0.1)).definition()
+
+
+def test_another_sampler_of_optuna_is_not_called_tpe():
+    samplers = pytest.importorskip("optuna").samplers
+    names = [hpo.OptunaSearcher(s).name for s in (None, samplers.TPESampler(), samplers.RandomSampler())]
+    assert names == ["tpe", "tpe", "optuna-random"]
 
 
 def test_a_damaged_cell_is_named(tmp_path):

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import hpo
-from hpo.compare.curves import by_time, incumbents, runs
-from hpo.compare.summary import headline, rank, summarise
+from hpo.compare.curves import Runs, by_time, incumbents, runs
+from hpo.compare.figures import final_distribution, time_spent
+from hpo.compare.statistics import holm, interval, paired
+from hpo.compare.summary import TaskSummary, headline, rank, summarise
 from tests.compare.problems import SPACE, Ideal, Near, broken_test, negative, noisy, score, truth
 
 PAIR = {"gp": Near(0.1), "random": Near(), "tpe": Near(0.4)}
@@ -129,3 +131,75 @@ def test_a_task_on_which_everything_fails_is_reported(tmp_path):
 
 def fails(params):
     raise RuntimeError("always")
+
+
+def summary_of(finals, baseline, turn=1.0):
+    """Summary of runs with these final values, one a seed, NaN without any."""
+    groups = {}
+    for name, final in finals.items():
+        column = np.asarray(final, dtype=float)[:, None]
+        nothing = np.zeros_like(column)
+        groups[name] = Runs(column, nothing, nothing, nothing[:, 0], nothing[:, 0], {}, [])
+    pairs = {
+        n: paired(turn * g.final, turn * groups[baseline].final) for n, g in groups.items() if n != baseline
+    }
+    corrected = dict(zip(pairs, holm(np.array([p.p_value for p in pairs.values()])).tolist()))
+    final = {name: interval(group.final) for name, group in groups.items()}
+    return TaskSummary("t", turn, "loss", baseline, groups, final, pairs, corrected, [])
+
+
+def test_who_fails_with_the_hard_seeds_is_not_judged_by_the_easy_ones():
+    rng = np.random.default_rng(0)
+    easy, hard = rng.normal(1, 0.1, 10), rng.normal(10, 0.1, 10)
+    tpe, other = np.append(easy, hard), np.append(easy + 0.5, np.full(10, np.nan))
+    said = headline(summary_of({"tpe": tpe, "A": other}, "tpe"), 30)
+    assert said.startswith("tpe is best on t: A's mean loss is ")
+    assert "higher than tpe's (after 30 trials, over 10 paired seeds" in said
+    assert said.endswith(" A found no value with 10 of its seeds.")
+
+
+def test_best_is_only_who_is_told_from_all_others():
+    rng = np.random.default_rng(1)
+    tpe, gp = 10 + 0.1 * rng.normal(size=10), 5 + 0.1 * rng.normal(size=10)
+    twins = {"tpe": tpe, "gp": gp, "random": gp + 1e-3 * rng.normal(size=10)}
+    for turn, lower in ((1.0, "lower"), (-1.0, "higher")):
+        summary = summary_of({name: turn * final for name, final in twins.items()}, "tpe", turn)
+        best, second, last = summary.order
+        assert last == "tpe"
+        said = headline(summary, 30)
+        assert said.startswith(
+            f"{best} has the best mean on t, but {second} is not clearly behind: {best}'s mean"
+        )
+        assert f"{lower} than tpe's" in said
+    led = {"tpe": gp, "A": tpe, "B": gp + 0.01 + 0.2 * rng.normal(size=10)}
+    said = headline(summary_of(led, "tpe"), 30)
+    assert said.startswith("tpe has the best mean on t, but B is not clearly behind: B's mean loss is ")
+
+
+def test_equal_means_and_a_baseline_without_a_value_are_said():
+    same = np.arange(10.0)
+    assert "B's mean loss is the same as tpe's" in headline(summary_of({"tpe": same, "B": same}, "tpe"), 5)
+    nothing = np.full(10, np.nan)
+    said = headline(summary_of({"tpe": nothing, "B": same, "C": same + 1}, "tpe"), 5)
+    assert said.startswith("B has the best mean: a mean loss of 4.5 on t (after 5 trials, over 10 seeds).")
+    assert "tpe found no value with 10 of its seeds" in said
+
+
+def test_the_page_is_not_written_over_by_its_tables(toy, tmp_path):
+    with pytest.raises(ValueError, match=r"path=.*report\.md"):
+        toy.report(tmp_path / "report.md")
+    toy.report(tmp_path / "v1.2")
+    assert {p.name for p in tmp_path.iterdir()} == {"v1.2", "v1.2.md"}
+
+
+def test_labels_that_look_like_numbers_are_names(tmp_path):
+    found = run(tmp_path, {"t": hpo.Task(truth, SPACE)}, repeats=2, searchers={"8": Near(), "100": Near(0.3)})
+    groups = runs(found, "t")
+    for figure in (final_distribution(groups, "loss"), time_spent(groups, "training")):
+        assert figure.layout.yaxis.type == "category"
+
+
+def test_time_a_trial_is_of_the_trials_that_were_made(tmp_path):
+    small = hpo.Task(lambda p: float(p["n"]), {"n": hpo.Int(1, 3)})
+    found = run(tmp_path, {"t": small}, repeats=2, searchers={"grid": "grid"})
+    assert runs(found, "t")["grid"].made.tolist() == [3.0, 3.0]

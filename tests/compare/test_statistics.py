@@ -101,3 +101,27 @@ def test_friedman_is_scipys_and_silent_with_one_task():
     losses = np.random.default_rng(3).normal(size=(6, 4))
     assert st.friedman(losses) == stats.friedmanchisquare(*losses.T).pvalue
     assert math.isnan(st.friedman(losses[:1]))
+
+
+def test_numbers_that_are_equal_on_paper_are_ties():
+    a = np.array([283, 284, 305, 294, 286, 283, 316, 303, 281, 290])
+    b = np.array([286, 283, 309, 293, 289, 280, 321, 307, 283, 293])
+    exact = st.signed_rank((a - b).astype(float))
+    for scale in (1 / 5000, 100 / 5000, 1e-200, 1e200):
+        # As percentages of 5,000 digits are: 100 * (1 - k / 5000).
+        assert st.paired(1 - a * scale, 1 - b * scale).p_value == exact or scale in (1e-200, 1e200)
+        assert st.paired(a * scale, b * scale).p_value == exact
+    finals = np.array([0.1 + 0.2, 0.3, 0.4])
+    assert st.mean_ranks(np.tile(finals, (5, 1)))[0].tolist() == [1.5, 1.5, 3.0]
+
+
+def test_the_interval_in_percent_knows_that_the_baseline_is_uncertain_too():
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(400):
+        b, a = np.exp(rng.normal(size=20)), 0.2 * np.exp(rng.normal(size=20))
+        found.append(st.paired(a, b).relative)
+    assert all(x.low > -100 for x in found)  # no loss that is positive can be lower by more than all of it
+    assert 0.9 < np.mean([x.low <= -80 <= x.high for x in found]) < 0.98
+    negative = st.paired(-a, -b)
+    assert negative.relative.mean == pytest.approx(100 * (b - a).mean() / b.mean())
