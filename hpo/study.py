@@ -6,7 +6,6 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from hpo.loop import Limits, run, stopping_on_interrupt
 from hpo.progress import Progress
 from hpo.pruning import Pruner, resolve_pruner
 from hpo.results import Results
-from hpo.searchers import Searcher, SearchSpaceExhausted, resolve
+from hpo.searchers import Searcher, resolve
 from hpo.space import Space
 from hpo.suggest import live, suggested
 from hpo.trial import Trial, TrialState, handed_out
@@ -249,8 +248,7 @@ class Study(Results):
 
     def _rehearse(self) -> None:
         """Make a first suggestion of no consequence, which finds what is wrong with space and searcher."""
-        with suppress(SearchSpaceExhausted):
-            suggested(self._new_ledger(), self.searcher, self.seed, window=1)
+        suggested(self._new_ledger(), self.searcher, self.seed, window=1)
 
     def _run(self, runner: Runner, options: Options) -> Study:
         self._is_stopping = False

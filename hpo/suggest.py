@@ -10,7 +10,8 @@ from functools import partial
 from hpo.execution import LiveTrial
 from hpo.ledger import Ledger
 from hpo.pruning import Pruner, Rule
-from hpo.searchers.base import Searcher, generator
+from hpo.searchers.base import Searcher, SearchSpaceExhausted, generator
+from hpo.space import InfeasibleSpaceError
 from hpo.trial import Trial
 
 
@@ -19,10 +20,24 @@ def suggested(ledger: Ledger, searcher: Searcher, seed: int, window: int | None)
 
     With ``window=None`` the searcher sees every result that is there, and the trial's info notes under
     ``"unseen"`` which are not.
+
+    Raises
+    ------
+    SearchSpaceExhausted
+        If the searcher has nothing left.
+    InfeasibleSpaceError
+        If it had nothing from the first.
     """
     k = len(ledger)
     begin = time.perf_counter()
-    suggestion = searcher.suggest(ledger.space, ledger.history(k, window), generator(seed, k))
+    try:
+        suggestion = searcher.suggest(ledger.space, ledger.history(k, window), generator(seed, k))
+    except SearchSpaceExhausted as error:
+        if k > 0:
+            raise
+        raise InfeasibleSpaceError(
+            f"constraints: {searcher} found nothing that they allow: {error}"
+        ) from None
     info = dict(suggestion.info)
     if window is None:
         info["unseen"] = ledger.unfinished

@@ -25,7 +25,8 @@ from hpo.trial import Array, History, Suggestion
 RESOLUTION = 5  # levels of a parameter that a mapping does not name
 GOLDEN = (math.sqrt(5) - 1) / 2
 MAX_LEVELS = 2**53  # choices are never thinned out
-MAX_SKIPPED = 1_000_000  # forbidden or repeated grid points in a row before the grid counts as done
+MAX_SKIPPED = 200_000  # forbidden or repeated grid points in a row before the grid counts as done
+MAX_BLOCK = 1024  # points that are looked at together
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,14 @@ class GridSearcher(Searcher):
         """Configuration to try next; see `Searcher.suggest`. The order needs no randomness."""
         grid = _Grid(self._levels(space))
         start = _next_position(history, grid.m)
-        for position in range(start, min(grid.size, start + MAX_SKIPPED)):
-            u = space.snap(grid.point(position)[None])
-            # Points that differ only in inactive parameters are one configuration, tried already.
-            if not is_tried(u[0], history) and space.feasible(u)[0]:
-                return Suggestion(space.decode(u)[0], {"position": position, "levels": grid.m})
+        end, n = min(grid.size, start + MAX_SKIPPED), 1
+        while start < end:
+            U = space.snap(grid.points(start, min(n, end - start)))
+            for i in np.flatnonzero(space.feasible(U)).tolist():
+                # Points that differ only in inactive parameters are one configuration, tried already.
+                if not is_tried(U[i], history):
+                    return Suggestion(space.decode(U[[i]])[0], {"position": start + i, "levels": grid.m})
+            start, n = start + len(U), min(2 * n, MAX_BLOCK)
         raise SearchSpaceExhausted(f"the grid with resolution={self.resolution!r} has been tried")
 
     def _levels(self, space: Space) -> list[Array]:
@@ -97,15 +101,16 @@ class _Grid:
         self.size = math.prod(self.m)
         self.order = sorted(range(len(levels)), key=lambda j: -self.m[j])
 
-    def point(self, position: int) -> Array:
-        """Unit-cube point at `position` of the order, (d,)."""
-        u = np.empty(len(self.m))
-        digits = np.zeros(len(self.m), dtype=np.int64)
+    def points(self, start: int, n: int) -> Array:
+        """Unit-cube points at n positions of the order, (n, d)."""
+        U = np.empty((n, len(self.m)))
+        digits = np.zeros((n, len(self.m)), dtype=np.int64)
+        left = start + np.arange(n)
         for i, j in enumerate(self.order):
-            position, digits[i] = divmod(position, self.m[j])
-            level = (int(self.mixing[i] @ digits) + self.m[j] // 2) % self.m[j]
-            u[j] = self.levels[j][level]
-        return u
+            left, digits[:, i] = np.divmod(left, self.m[j])
+            level = (digits @ self.mixing[i] + self.m[j] // 2) % self.m[j]
+            U[:, j] = self.levels[j][level]
+        return U
 
     @cached_property
     def mixing(self) -> NDArray[np.int64]:

@@ -87,3 +87,18 @@ def test_a_finer_or_coarser_grid_begins_anew_and_repeats_nothing():
     found = [t.params["x"] for t in study.trials]
     assert len(set(found)) == len(found)
     assert sorted(found) == pytest.approx(sorted({k / 8 for k in range(9)} | {1 / 3, 2 / 3}))
+
+
+def test_a_constraint_that_no_grid_point_satisfies_is_said():
+    space = hpo.Space(
+        {f"x{i}": hpo.Float(0, 1) for i in range(10)}, constraints=[lambda p: 0.3 < p["x0"] < 0.45]
+    )
+    with pytest.raises(hpo.InfeasibleSpaceError, match=r"GridSearcher.resolution=5"):
+        hpo.minimize(lambda p: 0.0, space, searcher="grid", n_trials=5, progress=False)
+
+
+@pytest.mark.parametrize("searcher", ["grid", "gp", "random", "genetic", "tpe"])
+def test_no_configuration_at_all_is_an_error_of_the_space(searcher):
+    space = hpo.Space({"n": hpo.Int(1, 5), "m": hpo.Int(1, 5)}, constraints=[lambda p: False])
+    with pytest.raises(hpo.InfeasibleSpaceError, match="constraints"):
+        hpo.minimize(lambda p: 0.0, space, searcher=searcher, n_trials=5, progress=False)
