@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import ClassVar
 
 import click
 import numpy as np
 
 import hpo
+from benchmarks.options import folder_of, jobs_option, labels_of, said_plainly
 from benchmarks.suites.collection import functions, misscaled
 from benchmarks.suites.problem import Problem, task
 from benchmarks.suites.regret import Regrets, random_regret, regrets
@@ -146,7 +146,7 @@ VARIANTS = {
 @click.option("--suites", default=",".join(SUITES), show_default=True, help="Which of them, comma-separated.")
 @click.option("--variant", "parts", multiple=True, help="Part of the name of one to run; all by default.")
 @click.option("--out", default="results/ablations", show_default=True, help="Finished runs are not repeated.")
-@click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default.")
+@jobs_option
 def command(
     seeds: int,
     first_seed: int,
@@ -157,19 +157,18 @@ def command(
     jobs: int | None,
 ) -> None:
     """Every variant of the GP searcher on every suite; writes ablations.md."""
-    folder, sections = Path(out), []
-    chosen = suites.split(",")
-    if unknown := [name for name in chosen if name not in SUITES]:
-        raise click.BadParameter(f"--suites {', '.join(unknown)!r}: must be of {', '.join(SUITES)}")
+    chosen = labels_of(suites, SUITES, "--suites")
     if unknown := [part for part in parts if not any(part in name for name in VARIANTS)]:
         raise click.BadParameter(f"--variant {unknown[0]!r}: must be part of one of {', '.join(VARIANTS)}")
     variants = {n: v for n, v in VARIANTS.items() if n == DEFAULT or not parts or any(p in n for p in parts)}
+    folder, sections = folder_of(out), []
     for name in chosen:
         problems = SUITES[name]()
-        comparison = hpo.compare(
-            {key: task(problem) for key, problem in problems.items()}, variants, n_trials=trials,
-            repeats=seeds, seed=first_seed, n_initial=0, out=folder / name, n_jobs=jobs, baseline=DEFAULT,
-        )  # fmt: skip
+        with said_plainly():
+            comparison = hpo.compare(
+                {key: task(problem) for key, problem in problems.items()}, variants, n_trials=trials,
+                repeats=seeds, seed=first_seed, n_initial=0, out=folder / name, n_jobs=jobs, baseline=DEFAULT,
+            )  # fmt: skip
         file = folder / f"random-{name}.json"
         if not file.exists():
             file.write_text(json.dumps(random_regret(problems, trials, jobs).tolist()))

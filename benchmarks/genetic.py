@@ -18,7 +18,9 @@ import joblib
 import numpy as np
 
 import hpo
+from benchmarks.options import folder_of, jobs_option, labels_of, names_with
 from benchmarks.suites.collection import functions
+from benchmarks.suites.peers import installed
 from benchmarks.suites.problem import Problem
 from benchmarks.suites.regret import Array, Regrets, random_regret
 from benchmarks.suites.tables import tables
@@ -34,24 +36,20 @@ Evaluations = list[dict[str, Any]]
 
 
 @click.command()
-@click.option("--trials", type=click.IntRange(10), default=1000, show_default=True)
+@click.option("--trials", type=click.IntRange(MARKS[0]), default=1000, show_default=True)
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="Paired runs.")
-@click.option("--problems", default="", help="Parts of names, comma-separated; all by default.")
+@click.option("--problems", default=None, help="Parts of names, comma-separated; all by default.")
 @click.option("--searchers", default=",".join(LABELS), show_default=True, help="Comma-separated.")
 @click.option("--out", default="results/genetic", show_default=True, help="Finished runs are not repeated.")
-@click.option("--jobs", type=int, default=None, help="Problems at a time; one a core by default.")
-def command(trials: int, seeds: int, problems: str, searchers: str, out: str, jobs: int | None) -> None:
+@jobs_option
+def command(
+    trials: int, seeds: int, problems: str | None, searchers: str, out: str, jobs: int | None
+) -> None:
     """The genetic searcher beside Optuna's NSGA-II and CMA-ES on both suites; writes genetic.md."""
-    labels = searchers.split(",")
-    for label in labels:
-        if label not in LABELS:
-            raise click.BadParameter(f"{label!r}: must be one of {', '.join(LABELS)}")
-    chosen = {
-        name: problem
-        for name, problem in {**functions(), **tables()}.items()
-        if any(part in name for part in problems.split(","))
-    }
-    folder = Path(out)
+    labels = installed(labels_of(searchers, LABELS, "--searchers"))
+    found = {**functions(), **tables()}
+    chosen = {name: found[name] for name in names_with(problems, found, "--problems")}
+    folder = folder_of(out)
     cells = [(label, name) for name in chosen for label in labels]
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = joblib.Parallel(n_jobs=joblib.cpu_count() if jobs is None else jobs)

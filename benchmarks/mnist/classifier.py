@@ -1,6 +1,8 @@
 """What every network shares as a scikit-learn classifier."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -45,6 +47,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y = validate_data(self, X, y, **CONVERSION)
         check_classification_targets(y)
         self._check_square(X)
+        with self._unfitted_on_error():
+            return self._fitted(X, y)
+
+    def _fitted(self, X: Array, y: Array) -> Self:
         self._start(np.unique(y))
         codes = np.searchsorted(self.classes_, y)
         rows, held_out = np.arange(len(X)), None
@@ -88,13 +94,19 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y = validate_data(self, X, y, **CONVERSION, reset=is_first)
         check_classification_targets(y)
         self._check_square(X)
-        if is_first:
-            self._start(np.unique(y if classes is None else classes))
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(f"classes={classes!r}: the first call had {self.classes_!r}")
-        unseen = np.setdiff1d(y, self.classes_)
+        known = np.unique(y if classes is None else classes) if is_first else self.classes_
+        if classes is not None and not np.array_equal(np.unique(classes), known):
+            raise ValueError(f"classes={classes!r}: the first call had {known!r}")
+        unseen = np.setdiff1d(y, known)
         if len(unseen):
-            raise ValueError(f"y has unseen labels {unseen.tolist()}; known are {self.classes_.tolist()}")
+            raise ValueError(f"y has unseen labels {unseen.tolist()}; known are {known.tolist()}")
+        if not is_first:
+            return self._one_epoch_more(X, y)
+        with self._unfitted_on_error():
+            self._start(known)
+            return self._one_epoch_more(X, y)
+
+    def _one_epoch_more(self, X: Array, y: Array) -> Self:
         codes = np.searchsorted(self.classes_, y)
         self.loss_curve_.extend(self._epochs(X, codes, np.arange(len(X)), 1, "constant"))
         self.n_iter_ = len(self.loss_curve_)
@@ -132,6 +144,15 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._optimiser = self._make_optimiser()
         self.loss_curve_: list[float] = []
         self.validation_scores_: list[float] = []
+
+    @contextmanager
+    def _unfitted_on_error(self) -> Iterator[None]:
+        """What fails before it is trained is no model that predicts."""
+        try:
+            yield
+        except BaseException:
+            vars(self).pop("network_", None)
+            raise
 
     def _make_optimiser(self) -> Optimiser:
         parameters = self.network_.parameters

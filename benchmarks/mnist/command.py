@@ -9,6 +9,7 @@ import hpo
 from benchmarks.mnist.data import load_mnist
 from benchmarks.mnist.headline import headline, write
 from benchmarks.mnist.objective import SPACES, Problem
+from benchmarks.options import folder_of, jobs_option, said_plainly
 from hpo.compare import Comparison
 from hpo.compare.curves import runs
 
@@ -46,7 +47,7 @@ FULL_CNN_TRIALS = 24  # its seven parameters are less well known beforehand
 @click.option("--seeds", type=click.IntRange(1), default=None, help="Paired runs, not the preset's.")
 @click.option("--initial", type=click.IntRange(0), default=None, help="Random configurations that all share "
               "first, 10 or a third of the trials by default; 0: each begins as it likes.")  # fmt: skip
-@click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default.")
+@jobs_option
 def command(
     preset: str, model: str, data: str | None, out: str | None, searchers: str | None,
     trials: int | None, seeds: int | None, initial: int | None, jobs: int | None,
@@ -65,15 +66,13 @@ def command(
     network = "wide" if model == "mlp" and preset == "full" else model
     # The presets but for the full one are sized for the subset, so that everyone's figures compare.
     source = data or "subset"
-    try:
+    with said_plainly():
         _, y = load_mnist(source)  # says which digits these are, and what is wrong with them, before any run
-    except (OSError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
     if preset == "full" and len(y) != 70_000:
         raise click.UsageError(f"--data {data}: has {len(y):,} digits; --preset full needs all 70,000")
     problem = Problem(source, network, size.n_train, size.n_validation)
     space = SPACES[network](size.max_epochs)
-    folder = Path(out or f"results/mnist-{model}-{preset}")
+    folder = folder_of(out or f"results/mnist-{model}-{preset}")
     if preset == "full" and searchers is None:
         report = _headline(problem, space, size.n_trials, folder)
     else:
@@ -97,13 +96,11 @@ def _comparison(
     jobs: int | None,
 ) -> Path:
     tasks = {f"MNIST, {problem.model}": problem.task(space)}
-    try:
+    with said_plainly():  # such as results of another definition in the folder
         comparison = hpo.compare(
             tasks, searchers.split(","), n_trials=size.n_trials, repeats=size.repeats,
             n_initial=n_initial, out=str(folder), n_jobs=jobs,
         )  # fmt: skip
-    except ValueError as error:  # such as results of another definition in the folder
-        raise click.ClickException(str(error)) from error
     for line in _quarter(comparison, next(iter(tasks))):
         click.echo(line)
     return comparison.report(folder / "report.html")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import click
@@ -19,8 +18,10 @@ import hpo
 from benchmarks.mnist.data import load_mnist
 from benchmarks.mnist.layers import Array
 from benchmarks.mnist.objective import Problem, make_mlp, mlp_space, prepared, split
+from benchmarks.options import folder_of, jobs_option, said_plainly
 from hpo.compare.curves import runs
 from hpo.compare.statistics import Interval, interval, paired
+from hpo.compare.summary import with_interval
 from hpo.plots import BLUE, INK, RULE
 
 N_REFITS = 5
@@ -56,15 +57,17 @@ class SameSize(Problem):
 @click.option("--seeds", type=click.IntRange(2), default=5, show_default=True)
 @click.option("--out", default="results/parts", show_default=True, help="Finished runs are not repeated.")
 @click.option("--into", default=None, help="Folder of parts.md and parts.svg; that of the runs by default.")
-@click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default.")
+@jobs_option
 def command(data: str, trials: int, seeds: int, out: str, into: str | None, jobs: int | None) -> None:
     """Tune the network with none, one and all of its regularisers; a table and a figure."""
-    folder = Path(into or out)
-    folder.mkdir(parents=True, exist_ok=True)  # before the searches: what is wrong with it shows now
-    _, y = load_mnist(data)
+    folder_of(out)
+    folder = folder_of(into or out, "--into")  # before the searches: what is wrong with it shows now
+    with said_plainly():
+        _, y = load_mnist(data)
     problem = SameSize(data)
     tasks = {name: problem.task(variant_space(parts)) for name, parts in VARIANTS.items()}
-    comparison = hpo.compare(tasks, ["gp"], n_trials=trials, repeats=seeds, out=out, n_jobs=jobs)
+    with said_plainly():
+        comparison = hpo.compare(tasks, ["gp"], n_trials=trials, repeats=seeds, out=out, n_jobs=jobs)
     groups = {name: runs(comparison, name)["gp"] for name in VARIANTS}
     columns = Columns(
         validation={name: group.final for name, group in groups.items()},
@@ -142,9 +145,9 @@ def as_svg(columns: Columns) -> str:
         y, found = top + row * (i + 0.5), interval(errors)
         marks.append(f'<text x="{left - 14}" y="{y + 5}" text-anchor="end">{escape(name)}</text>')
         marks += [f'<circle cx="{x(e):.1f}" cy="{y}" r="4" fill="{BLUE}" opacity="0.3"/>' for e in errors]
-        marks.append(
-            f'<path d="M{x(found.low):.1f} {y}H{x(found.high):.1f}" stroke="{BLUE}" stroke-width="2"/>'
-        )
+        if not np.isnan(found.low):  # few seeds have none
+            line = f"M{x(found.low):.1f} {y}H{x(found.high):.1f}"
+            marks.append(f'<path d="{line}" stroke="{BLUE}" stroke-width="2"/>')
         marks.append(f'<circle cx="{x(found.mean):.1f}" cy="{y}" r="6" fill="{BLUE}"/>')
     place = f'x="{(left + right) / 2}" y="{foot + 46}" text-anchor="middle"'
     marks.append(f"<text {place}>test error (%)</text>")
@@ -158,9 +161,9 @@ def as_svg(columns: Columns) -> str:
 def _ticks(low: float, high: float) -> list[float]:
     """Round numbers between the two, four to nine of them."""
     power = 10.0 ** np.floor(np.log10(high - low))
-    step = next(s * power for s in (0.1, 0.2, 0.5, 1.0) if (high - low) / (s * power) <= 9)
+    step = next(s * power for s in (0.1, 0.2, 0.5, 1.0, 2.0) if (high - low) / (s * power) <= 9)
     return [float(round(k * step, 10)) for k in range(int(np.ceil(low / step)), int(high // step) + 1)]
 
 
 def _shown(x: Interval) -> str:
-    return f"{x.mean:.2f} [{x.low:.2f}, {x.high:.2f}]"
+    return with_interval(x, ".2f")

@@ -17,7 +17,13 @@ SUBJECTS = {
 )
 @click.option("--mlp", "subject", flag_value="mlp", help="Training and prediction of the NumPy network.")
 @click.option("--storage", "subject", flag_value="storage", help="Kept studies and worker processes.")
-@click.option("--repeats", default=5, show_default=True, help="Interleaved repetitions behind each median.")
+@click.option(
+    "--repeats",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Interleaved repetitions behind each median.",
+)
 @click.option(
     "--quick", is_flag=True, help="Small sizes only: a check that the benchmark runs, not evidence."
 )

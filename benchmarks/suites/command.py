@@ -11,8 +11,9 @@ import numpy as np
 from rich.console import Console
 
 import hpo
+from benchmarks.options import folder_of, jobs_option, labels_of, names_with, said_plainly
 from benchmarks.suites.collection import functions as function_problems
-from benchmarks.suites.peers import is_installed, peers
+from benchmarks.suites.peers import installed, peers
 from benchmarks.suites.problem import Problem, task
 from benchmarks.suites.regret import RANDOM_RUNS, Array, random_regret, regrets
 from benchmarks.suites.result import as_markdown, as_page, as_tables
@@ -28,7 +29,7 @@ def _options(command: click.Command) -> click.Command:
         click.option("--trials", type=click.IntRange(10), default=100, show_default=True),
         click.option("--seeds", type=click.IntRange(1), default=10, show_default=True, help="Paired runs."),
         click.option("--out", default=None, help="Folder of the results; finished runs are not repeated."),
-        click.option("--jobs", type=int, default=None, help="Runs at a time; one a core by default."),
+        jobs_option,
     )):  # fmt: skip
         command = option(command)
     return command
@@ -58,26 +59,18 @@ def _run(
     out: str | None,
     jobs: int | None,
 ) -> None:
-    chosen = {
-        name: p
-        for name, p in found.items()
-        if problems is None or any(s in name for s in problems.split(","))
-    }
-    if not chosen:
-        raise click.BadParameter(f"no problem has {problems!r} in its name; there are {', '.join(found)}")
-    folder = Path(out or f"results/{suite}")
-    try:
+    chosen = {name: found[name] for name in names_with(problems, found, "--problems")}
+    folder = folder_of(out or f"results/{suite}")
+    with said_plainly():
         comparison = hpo.compare(
             {name: task(problem) for name, problem in chosen.items()},
-            _searchers(searchers.split(","), trials),
+            _searchers(searchers),
             n_trials=trials,
             repeats=seeds,
             out=folder,
             n_jobs=jobs,
             n_initial=0,  # how a searcher begins is part of it
         )
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
     result = regrets(comparison, chosen, _random(folder, chosen, trials, jobs))
     console = Console()
     for table in as_tables(result, suite):
@@ -87,20 +80,10 @@ def _run(
     click.echo(f"report: {folder / 'regret.html'}, tables: {folder / 'regret.md'}")
 
 
-def _searchers(labels: list[str], trials: int) -> dict[str, str | hpo.Searcher]:
-    own = ("gp", "genetic", "random", "grid")
-    known = peers()
-    chosen: dict[str, str | hpo.Searcher] = {}
-    for label in labels:
-        if label in own:
-            chosen[label] = label
-        elif label not in known:
-            raise click.BadParameter(f"{label!r}: must be one of {', '.join([*own, *known])}")
-        elif is_installed(label):
-            chosen[label] = known[label][1]()
-        else:
-            click.echo(f"{label} is left out: {known[label][0]} is not installed", err=True)
-    return chosen
+def _searchers(labels: str) -> dict[str, str | hpo.Searcher]:
+    own, known = ("gp", "genetic", "random", "grid"), peers()
+    chosen = installed(labels_of(labels, [*own, *known], "--searchers"))
+    return {label: label if label in own else known[label][1]() for label in chosen}
 
 
 def _random(folder: Path, problems: Mapping[str, Problem], trials: int, jobs: int | None) -> Array:

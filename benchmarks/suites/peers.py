@@ -7,11 +7,12 @@ of the trials like our own searchers. What rebuilding costs is not what the peer
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
+import click
 import numpy as np
 
 import hpo
@@ -31,9 +32,16 @@ def peers() -> dict[str, tuple[str, Callable[[], hpo.Searcher]]]:
     }
 
 
-def is_installed(label: str) -> bool:
-    """Whether a peer's module is there."""
-    return find_spec(peers()[label][0]) is not None
+def installed(labels: Iterable[str]) -> list[str]:
+    """Those of the labels whose libraries are there; what is left out is said."""
+    modules = {label: module for label, (module, _) in peers().items()}
+    found = []
+    for label in labels:
+        if label in modules and find_spec(modules[label]) is None:
+            click.echo(f"{label} is left out: {modules[label]} is not installed", err=True)
+        else:
+            found.append(label)
+    return found
 
 
 def _optuna(sampler: str) -> hpo.Searcher:

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.estimator_checks import check_estimator
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -127,6 +128,21 @@ def test_partial_fit_goes_on_and_refuses_unseen_labels(digits):
     assert model.score(X_test, y_test) > 0.83
     with pytest.raises(ValueError, match="unseen labels"):
         model.partial_fit(X[:2], [0, 11])
+    assert model.score(X_test, y_test) > 0.83  # what it was
+
+
+def test_what_failed_at_its_first_training_is_not_fitted(digits):
+    X, y, X_test, _ = digits
+    diverging = MLP(learning_rate=1e30, random_state=0)
+    for train in (diverging.fit, diverging.partial_fit):
+        with pytest.raises(FloatingPointError):
+            train(X, y)
+        with pytest.raises(NotFittedError):
+            diverging.predict(X_test)
+    model = MLP(random_state=0)
+    with pytest.raises(ValueError, match="unseen labels"):
+        model.partial_fit(X, y, classes=[0, 1])
+    assert model.partial_fit(X, y, classes=np.arange(10)).predict(X_test).shape == (len(X_test),)
 
 
 def test_wrong_data_is_named(digits):

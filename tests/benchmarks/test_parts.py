@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from benchmarks.__main__ import main
 from benchmarks.mnist import MLP
 from benchmarks.mnist.objective import prepared
-from benchmarks.mnist.parts import VARIANTS, Columns, SameSize, as_svg, variant_space
+from benchmarks.mnist.parts import VARIANTS, Columns, SameSize, as_markdown, as_svg, variant_space
 
 
 def test_each_variant_searches_its_own_parts_only():
@@ -32,6 +32,15 @@ def test_the_command_writes_a_row_a_variant_and_draws_them(tmp_path, monkeypatch
     drawing = ElementTree.fromstring((folder / "parts.svg").read_text())
     circles = [e for e in drawing.iter() if e.tag.endswith("circle")]
     assert len(circles) == len(VARIANTS) * (2 + 1)  # each seed, and the mean
+
+
+def test_the_drawing_needs_no_interval_and_any_range_of_errors():
+    for spread in (1e-3, 0.5, 0.95, 1.0, 9.5):
+        errors = {name: 7 + spread * np.arange(2.0) for name in VARIANTS}
+        drawing = as_svg(Columns(errors, errors, errors))
+        assert "nan" not in drawing
+        assert drawing.count('text-anchor="middle"') > 3
+        assert "nan" not in as_markdown(Columns(errors, errors, errors))
 
 
 def test_a_winner_is_trained_anew_on_as_many_digits_and_tested_on_the_test_part():

@@ -1,0 +1,36 @@
+"""A wrong value on the command line is named with what is allowed, before any work."""
+
+import pytest
+from click.testing import CliRunner
+
+from benchmarks.__main__ import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["genetic", "--problems", "nosuch"], "--problems 'nosuch': must be part of one of"),
+        (["functions", "--problems", " , "], "must be a part of at least one of branin"),
+        (["functions", "--problems", "branin,nosuch"], "'nosuch'"),
+        (["genetic", "--jobs", "0"], "0: must be a whole number from 1 up, or -1"),
+        (["ablations", "--jobs", "-2"], "-2: must be a whole number from 1 up"),
+        (["parts", "--jobs", "0"], "--jobs"),
+        (["mnist", "--jobs", "0"], "--jobs"),
+        (["genetic", "--trials", "10"], "10 is not in the range x>=100"),
+        (["genetic", "--searchers", "random,random"], "names random twice"),
+        (["functions", "--searchers", ","], "must name at least one of gp"),
+        (["genetic", "--out", "/dev/null/x"], "--out '/dev/null/x': must be a folder"),
+        (["ablations", "--out", "/dev/null"], "--out '/dev/null'"),
+        (["mnist", "--out", "/proc/zz"], "--out '/proc/zz'"),
+        (["parts", "--into", "/dev/null"], "--into '/dev/null'"),
+        (["parts", "--data", "/nowhere"], "/nowhere"),
+        (["ablations", "--suites", "magic"], "--suites 'magic': must be one of tables"),
+        (["speed", "--repeats", "0"], "0 is not in the range x>=1"),
+    ],
+)
+def test_it_is_refused(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code in (1, 2)
+    assert message in " ".join(done.output.replace("│", " ").split())
+    assert not list(tmp_path.rglob("*.json"))
