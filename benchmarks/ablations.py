@@ -81,6 +81,12 @@ class NoCounts(hpo.GPSearcher):
         return replace(super().features(space), alike=())
 
 
+class NoOffsets(hpo.GPSearcher):
+    """Where several parameters offer the same choices, all of these differ alike."""
+
+    prior: ClassVar[Prior] = Prior(offset_spread=0.01)
+
+
 class AsGiven(hpo.GPSearcher):
     """Every range on the scale that it is given."""
 
@@ -129,6 +135,7 @@ VARIANTS = {
     "the sd as it is, in all dimensions": NoInflation(),
     "the sd inflated whether or not predictions came true": NoSurprise(),
     "choices of alike parameters not counted": NoCounts(),
+    "all choices of alike parameters differ alike": NoOffsets(),
     "ranges on the scale given": AsGiven(),
     "another scale from 5 nats on": SurerScales(),
     "another scale from 1 nat on": FreerScales(),

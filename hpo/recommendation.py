@@ -43,8 +43,8 @@ def recommend(space: Space, history: History, complete: Collection[int]) -> int 
     if len(rows) < 3:
         return int(history.numbers[rows[0]])
     features = Features(space.n_cells, space.is_categorical, space.is_conditional, space.alike)
-    Z, groups = features(history.X[rows]), features.groups
-    starts = Prior().starts(features.n_lengths)
-    posterior, _ = fit(Z, half_rank(history.y[rows]), groups, starts)
+    prior = Prior(n_offsets=features.n_offsets)
+    Z, y = features(history.X[rows]), half_rank(history.y[rows])
+    posterior, _ = fit(Z, y, features.lengths, prior.starts(features.n_lengths), prior=prior)
     predicted = np.round(posterior.predict(Z)[0], 9)
     return int(history.numbers[rows[int(np.argmin(predicted))]])

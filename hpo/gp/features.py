@@ -4,7 +4,7 @@ Notation
 --------
 X (n, d)  unit-cube points, NaN where a parameter is inactive
 Z (n, p)  features, so that every squared distance is one matrix product
-g (p,)    the length scale that each feature uses; a parameter's features share one
+B (p, q)  what makes up the logarithm of each feature's length scale: B theta, see `Features.lengths`
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Features:
     Where several categoricals offer the same choices, as the layers of a network or the edges of a cell
     do, how often each choice occurs is often most of what there is to know (the histogram of operations
     in Ru et al., ICLR 2021, arXiv 2006.07556). The sums of their one-hot vectors are features as well,
-    with a length scale of their own; two flags that happen to be both yes or no are not counted.
+    with a length scale of their own; and how much a choice differs from the others is learned from all
+    places where it may stand. Two flags that happen to be both yes or no are not counted.
 
     Attributes
     ----------
@@ -64,15 +65,31 @@ class Features:
 
     @property
     def n_lengths(self) -> int:
-        """Number of length scales."""
-        return len(self.columns) + len(self._counted)
+        """Number of length scales and of offsets to them, q."""
+        return int(self.lengths.shape[1])
+
+    @property
+    def n_offsets(self) -> int:
+        """How many of them, the last ones, are offsets of choices."""
+        return sum(int(self._widths[alike[0]]) for alike in self._counted)
 
     @cached_property
-    def groups(self) -> NDArray[np.int64]:
-        """Length scale of each feature, (p,)."""
-        first = len(self.columns)
-        counts = [np.full(self._widths[alike[0]], first + i) for i, alike in enumerate(self._counted)]
-        return np.concatenate([self._owners, *counts])
+    def lengths(self) -> Array:
+        """The parts of which the logarithm of each feature's length scale is the sum, (p, q) of 0 and 1.
+
+        The length scale of its column, or that of counts; and, where columns are alike, the offset of its
+        choice, which is the same in all of them and where it is counted.
+        """
+        m = [int(self._widths[alike[0]]) for alike in self._counted]
+        scale = np.concatenate([self._owners, len(self.columns) + np.repeat(np.arange(len(m)), m)])
+        offset = np.full(len(scale), -1)
+        offset[len(self._owners) :] = np.arange(sum(m))
+        for alike, first in zip(self._counted, np.cumsum([0, *m])):
+            mine = np.isin(self._source, alike)
+            offset[: len(self._owners)][mine] = first + self._places[mine]
+        n_scales = len(self.columns) + len(m)
+        parts = [np.equal.outer(scale, np.arange(n_scales)), np.equal.outer(offset, np.arange(sum(m)))]
+        return np.hstack(parts).astype(np.float64)
 
     def __call__(self, X: Array) -> Array:
         """Features of points, (n, p)."""

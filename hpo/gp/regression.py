@@ -3,7 +3,8 @@
 Notation
 --------
 Z (n, p)      features of the data             y (n,)   outputs, roughly standardised
-theta (q+2,)  log length scales (q), log signal variance, log noise variance
+theta (q+2,)  log length scales and offsets to them (q), log signal variance, log noise variance
+B (p, q)      of which of them the log length scale of each feature is the sum
 K (n, n)      signal * Matérn + MEAN_VARIANCE + noise * I; the constant is a prior on the mean
 alpha         K^-1 y
 
@@ -15,7 +16,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.optimize import minimize
 
@@ -33,7 +33,8 @@ class Prior:
     The logarithm of length scale j is ``length_mean`` + c + e_j: one c for all of them, with the standard
     deviation ``length_sd``, and an e_j of its own, with ``length_spread``. Were all of it their own, the
     best explanation of a handful of trials in many dimensions would be a single short length scale, that
-    of whichever parameter happens to order them.
+    of whichever parameter happens to order them. The last `n_offsets` are no length scales but offsets of
+    choices to them (hpo.gp.features), with a mean of 0 and the standard deviation ``offset_spread``.
 
     ``scale_log_odds`` is by how many nats the evidence for another scale of a range (hpo.gp.scales) than
     the given one must be the better.
@@ -42,29 +43,32 @@ class Prior:
     length_mean: float = 0.3
     length_sd: float = 1.0
     length_spread: float = 0.6
+    offset_spread: float = 0.6
     signal_mean: float = 0.0
     signal_sd: float = 1.0
     noise_mean: float = -7.0
     noise_sd: float = 2.5
     noise_if_noisy: float = -2.0
     scale_log_odds: float = 2.5
+    n_offsets: int = 0
 
     def mean(self, q: int) -> Array:
         """Mean of theta, (q + 2,)."""
-        return np.array([self.length_mean] * q + [self.signal_mean, self.noise_mean])
+        lengths = [self.length_mean] * (q - self.n_offsets) + [0.0] * self.n_offsets
+        return np.array([*lengths, self.signal_mean, self.noise_mean])
 
     def log_density(self, theta: Array) -> tuple[float, Array]:
         """Logarithm of the density at theta, without its constant, and its gradient.
 
-        The q logarithms of length scales, centred, are u ~ N(0, s² I + c² 11ᵀ) with s the spread and c the
-        common deviation; by Sherman-Morrison the inverse is (I - c² 11ᵀ / (s² + q c²)) / s².
+        The logarithms of length scales, centred, are u ~ N(0, s² I + c² 11ᵀ) with s the spread and c the
+        common deviation; by Sherman-Morrison the inverse for q of them is (I - c² 11ᵀ / (s² + q c²)) / s².
         """
         difference = theta - self.mean(len(theta) - 2)
-        u = difference[:-2]
+        u, offsets = np.split(difference[:-2], [len(theta) - 2 - self.n_offsets])
         own, common = self.length_spread**2, self.length_sd**2
         lengths = (u - common / (own + len(u) * common) * u.sum()) / own
         others = difference[-2:] / np.array([self.signal_sd, self.noise_sd]) ** 2
-        gradient = -np.concatenate([lengths, others])
+        gradient = -np.concatenate([lengths, offsets / self.offset_spread**2, others])
         return 0.5 * float(difference @ gradient), gradient
 
     def starts(self, q: int) -> list[Array]:
@@ -87,7 +91,7 @@ class Posterior:
 
     Attributes
     ----------
-    Z, y, theta, groups
+    Z, y, theta, B
         What it was conditioned on.
     L_inv : (n, n) array
         Inverse of the lower Cholesky factor of K.
@@ -97,15 +101,14 @@ class Posterior:
     Z: Array
     y: Array
     theta: Array
-    groups: NDArray[np.int64]
+    B: Array
     L_inv: Array
     alpha: Array
 
     @property
     def w(self) -> Array:
         """Inverse squared length scale of each feature, (p,)."""
-        weights: Array = np.exp(-2.0 * self.theta[:-2])[self.groups]
-        return weights
+        return _weights(self.theta, self.B)
 
     def predict(self, Z: Array) -> tuple[Array, Array]:
         """Mean and sd of the noise-free function, (m,) each (RW eq. 2.25, 2.26)."""
@@ -130,7 +133,7 @@ class Posterior:
 
     def given(self, Z: Array, y: Array) -> Posterior:
         """The same hyperparameters with further data."""
-        return condition(np.vstack([self.Z, Z]), np.concatenate([self.y, y]), self.theta, self.groups)
+        return condition(np.vstack([self.Z, Z]), np.concatenate([self.y, y]), self.theta, self.B)
 
     def _predict(self, Z: Array) -> tuple[Array, Array]:
         signal = np.exp(self.theta[-2])
@@ -151,19 +154,19 @@ class Posterior:
         return sd
 
 
-def condition(Z: Array, y: Array, theta: Array, groups: NDArray[np.int64]) -> Posterior:
+def condition(Z: Array, y: Array, theta: Array, B: Array) -> Posterior:
     """Posterior for given hyperparameters (RW algorithm 2.1)."""
-    w = np.exp(-2.0 * theta[:-2])[groups]
+    w = _weights(theta, B)
     K = np.exp(theta[-2]) * matern52(squared_distance(Z, Z, w)) + MEAN_VARIANCE
     L = _cholesky(K, float(np.exp(theta[-1])))
     L_inv, _ = lapack.dtrtri(L, lower=1)
-    return Posterior(Z, y, theta, groups, L_inv, L_inv.T @ (L_inv @ y))
+    return Posterior(Z, y, theta, B, L_inv, L_inv.T @ (L_inv @ y))
 
 
 def fit(
     Z: Array,
     y: Array,
-    groups: NDArray[np.int64],
+    B: Array,
     starts: list[Array],
     max_iterations: int = 60,
     prior: Prior | None = None,
@@ -177,12 +180,12 @@ def fit(
         Log evidence plus log prior (without the prior's constant) at the optimum.
     """
     prior = prior or Prior()
-    q = int(groups.max()) + 1 if len(groups) else 0
+    q = B.shape[1]
     low, high = prior.bounds(q)
     best_value, best_theta = -np.inf, prior.mean(q)
 
     def negative(theta: Array) -> tuple[float, Array]:
-        value, gradient = log_posterior(theta, Z, y, groups, prior)
+        value, gradient = log_posterior(theta, Z, y, B, prior)
         return -value, -gradient
 
     for start in starts:
@@ -196,19 +199,17 @@ def fit(
         )
         if -result.fun > best_value:
             best_value, best_theta = -float(result.fun), result.x
-    return condition(Z, y, best_theta, groups), best_value
+    return condition(Z, y, best_theta, B), best_value
 
 
-def log_posterior(
-    theta: Array, Z: Array, y: Array, groups: NDArray[np.int64], prior: Prior
-) -> tuple[float, Array]:
+def log_posterior(theta: Array, Z: Array, y: Array, B: Array, prior: Prior) -> tuple[float, Array]:
     """Log evidence plus log prior of theta, and its gradient (RW eq. 5.8, 5.9).
 
     With A = alpha alpha^T - K^-1 the gradient is tr(A dK) / 2. For a length scale dK is
     elementwise in (z_i - z_j)^2, so the trace contracts to two matrix products.
     """
     n = len(y)
-    w = np.exp(-2.0 * theta[:-2])[groups]
+    w = _weights(theta, B)
     signal, noise = float(np.exp(theta[-2])), float(np.exp(theta[-1]))
     M, slope = matern52_with_slope(squared_distance(Z, Z, w))
     L = _cholesky(signal * M + MEAN_VARIANCE, noise)
@@ -217,23 +218,29 @@ def log_posterior(
     inverse.flat[:: n + 1] *= 0.5
     alpha = inverse @ y
     A = np.outer(alpha, alpha) - inverse
-    B = A * slope
-    per_feature = -2.0 * signal * w * ((B.sum(1) @ (Z * Z)) - (Z * (B @ Z)).sum(0))
+    S = A * slope
+    per_feature = -2.0 * signal * w * ((S.sum(1) @ (Z * Z)) - (Z * (S @ Z)).sum(0))
     density, gradient = prior.log_density(theta)
     value = density - 0.5 * y @ alpha - np.log(np.diag(L)).sum() - 0.5 * n * LOG_2PI
-    gradient[:-2] += np.bincount(groups, per_feature, minlength=len(theta) - 2)
+    gradient[:-2] += per_feature @ B
     gradient[-2] += 0.5 * signal * (A * M).sum()
     gradient[-1] += 0.5 * noise * np.trace(A)
     return float(value), gradient
 
 
-def log_evidence(theta: Array, Z: Array, y: Array, groups: NDArray[np.int64]) -> float:
+def log_evidence(theta: Array, Z: Array, y: Array, B: Array) -> float:
     """Log evidence of theta alone, in half the time (RW eq. 5.8)."""
-    w = np.exp(-2.0 * theta[:-2])[groups]
+    w = _weights(theta, B)
     K = np.exp(theta[-2]) * matern52(squared_distance(Z, Z, w)) + MEAN_VARIANCE
     L = _cholesky(K, float(np.exp(theta[-1])))
     v, _ = lapack.dtrtrs(L, y, lower=1)
     return float(-0.5 * v @ v - np.log(np.diag(L)).sum() - 0.5 * len(y) * LOG_2PI)
+
+
+def _weights(theta: Array, B: Array) -> Array:
+    """Inverse squared length scale of each feature, (p,)."""
+    weights: Array = np.exp(-2.0 * (B @ theta[:-2]))
+    return weights
 
 
 def _cholesky(K: Array, noise: float) -> Array:

@@ -68,6 +68,7 @@ class Surrogate:
 
         `inflation` is given the number of parameters and how far off predictions have been (`surprise`).
         """
+        prior = replace(prior, n_offsets=features.n_offsets)
         X, y = history.X[history.complete], history.y[history.complete]
         n, kept = len(y), _subset(y, MAX_POINTS)
         X, warped = X[kept], WARPS[warp](y[kept])
@@ -83,7 +84,7 @@ class Surrogate:
                 ),
             }
         features = replace(features, scales=tuple(memory["scales"]))
-        posterior = condition(features(X), warped, np.array(memory["theta"]), features.groups)
+        posterior = condition(features(X), warped, np.array(memory["theta"]), features.lengths)
         best = float(posterior.predict(posterior.Z)[0].min())
         success = None
         if history.failed.any():
@@ -142,7 +143,7 @@ def _refit(
         features = replace(features, scales=tuple(memory["scales"]))
         starts = [np.array(memory["theta"]), *starts]
     iterations = COLD_ITERATIONS if memory is None else WARM_ITERATIONS
-    posterior, value = fit(features(X), y, features.groups, starts, iterations, prior)
+    posterior, value = fit(features(X), y, features.lengths, starts, iterations, prior)
     features, theta = _rescaled(features, X, y, posterior.theta, value, prior)
     return {"theta": [short(t) for t in theta], "scales": list(features.scales)}
 
@@ -165,10 +166,10 @@ def _rescaled(
         return density_there - density - prior.scale_log_odds * more
 
     others, known = neighbours(now, features.is_fine), prior.log_density(theta)[0]
-    at_theta = [gain(s, known + log_evidence(theta, on(s)(X), y, features.groups)) for s in others]
+    at_theta = [gain(s, known + log_evidence(theta, on(s)(X), y, features.lengths)) for s in others]
     if others and max(at_theta) > -WORTH_A_FIT:
         best = others[int(np.argmax(np.round(at_theta, 9)))]
-        posterior, fitted = fit(on(best)(X), y, features.groups, [theta], WARM_ITERATIONS, prior)
+        posterior, fitted = fit(on(best)(X), y, features.lengths, [theta], WARM_ITERATIONS, prior)
         if gain(best, fitted) > 0:
             return on(best), posterior.theta
     return on(now), theta
@@ -179,7 +180,7 @@ def _success(features: Features, history: History, prior: Prior) -> Posterior:
     label = np.where(history.failed, -1.0, 1.0)
     kept = np.arange(len(label))[-MAX_FIT:]
     starts = prior.starts(features.n_lengths)[:1]
-    return fit(features(history.X[kept]), label[kept], features.groups, starts, 20, prior)[0]
+    return fit(features(history.X[kept]), label[kept], features.lengths, starts, 20, prior)[0]
 
 
 def _subset(y: Array, limit: int) -> NDArray[np.int64]:

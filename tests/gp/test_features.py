@@ -30,12 +30,28 @@ def test_choices_of_columns_that_are_alike_are_counted(cell):
         for a, b, c in (("conv", "conv", "none"), ("none", "conv", "conv"), ("skip", "skip", "skip"))
     ]
     Z = features(cell.encode(configurations))
-    is_count = features.groups == features.n_lengths - 1
+    is_count = features.lengths[:, 5] == 1  # after those of the five columns
     np.testing.assert_allclose(Z[:, is_count] * np.sqrt(2), [[1, 0, 2], [1, 0, 2], [0, 3, 0]])
     # Once the counts alone matter, the first two are one configuration.
     distance = squared_distance(Z, Z, np.where(is_count, 1.0, 0.0))
     assert distance[0, 1] == pytest.approx(0, abs=1e-12)
     assert distance[0, 2] == pytest.approx(7)
+
+
+def test_a_choice_has_the_same_offset_wherever_it_stands(cell):
+    features = features_of(cell)
+    assert (features.n_lengths, features.n_offsets) == (5 + 1 + 3, 3)
+    offsets = features.lengths[:, -3:]
+    assert not offsets[[0, 10, 11]].any()  # the number, and the flag's two choices
+    np.testing.assert_array_equal(offsets[1:10], np.tile(np.eye(3), (3, 1)))
+    np.testing.assert_array_equal(offsets[12:], np.eye(3))
+    # Where "none" is told to differ from the others, it does so at each edge, and they do not.
+    configurations = [dict(cell.decode(np.full((1, 5), 0.1))[0], edge1=op) for op in OPS]
+    Z = features(cell.encode(configurations))
+    theta = np.array([0.0] * 6 + [-2.0, 3.0, 3.0])
+    distance = squared_distance(Z, Z, np.exp(-2 * features.lengths @ theta))
+    assert distance[1, 2] < 0.01 * distance[0, 1]
+    assert distance[0, 1] == pytest.approx(distance[0, 2])
 
 
 def test_an_inactive_column_counts_for_nothing():
@@ -47,7 +63,7 @@ def test_an_inactive_column_counts_for_nothing():
     )
     features = features_of(space)
     Z = features(space.encode([{"layers": 2, "layer0": "conv", "layer1": "conv"}]))
-    np.testing.assert_allclose(Z[0, features.groups == features.n_lengths - 1] * np.sqrt(2), [0, 0, 2])
+    np.testing.assert_allclose(Z[0, features.lengths[:, 4] == 1] * np.sqrt(2), [0, 0, 2])
 
 
 @pytest.mark.parametrize(
@@ -61,14 +77,14 @@ def test_an_inactive_column_counts_for_nothing():
 )
 def test_flags_pairs_and_different_choices_are_not_counted(parameters):
     features = features_of(Space(parameters))
-    assert features.n_lengths == len(parameters)
-    assert len(features.groups) == sum(len(p.choices) for p in parameters.values())
+    assert (features.n_lengths, features.n_offsets) == (len(parameters), 0)
+    assert len(features.lengths) == sum(len(p.choices) for p in parameters.values())
 
 
 def test_numbers_keep_their_gradient_beside_counts(cell):
     features = features_of(cell)
     U = cell.sample(6, np.random.default_rng(0))
-    gradient = np.random.default_rng(1).standard_normal((6, len(features.groups)))
+    gradient = np.random.default_rng(1).standard_normal((6, len(features.lengths)))
     pulled = features.pull_back(gradient, U)
     np.testing.assert_array_equal(pulled[:, 0], gradient[:, 0])
     assert not pulled[:, 1:].any()

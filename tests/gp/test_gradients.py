@@ -35,7 +35,19 @@ def test_kernel_slope():
 
 def test_evidence(data):
     features, X, y, theta = data
-    args = (features(X), y, features.groups, Prior())
+    args = (features(X), y, features.lengths, Prior())
+    expected = differences(lambda t: log_posterior(t, *args)[0], theta)
+    assert log_posterior(theta, *args)[1] == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_evidence_with_choices_of_alike_columns():
+    features = Features(
+        np.array([4.0, 4.0, np.inf, 4.0]), np.array([1, 1, 0, 1], bool), np.zeros(4, bool), ((0, 1, 3),)
+    )
+    rng = np.random.default_rng(1)
+    Z, y = features(rng.random((15, 4))), rng.standard_normal(15)
+    theta = np.append(0.5 * rng.standard_normal(features.n_lengths), [0.2, -3.0])
+    args = (Z, y, features.lengths, Prior(n_offsets=features.n_offsets))
     expected = differences(lambda t: log_posterior(t, *args)[0], theta)
     assert log_posterior(theta, *args)[1] == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
@@ -43,13 +55,13 @@ def test_evidence(data):
 def test_evidence_alone_is_the_posterior_without_the_prior(data):
     features, X, y, theta = data
     Z, prior = features(X), Prior()
-    whole = log_posterior(theta, Z, y, features.groups, prior)[0]
-    assert log_evidence(theta, Z, y, features.groups) == pytest.approx(whole - prior.log_density(theta)[0])
+    whole = log_posterior(theta, Z, y, features.lengths, prior)[0]
+    assert log_evidence(theta, Z, y, features.lengths) == pytest.approx(whole - prior.log_density(theta)[0])
 
 
 def test_prediction(data):
     features, X, y, theta = data
-    posterior = condition(features(X), y, theta, features.groups)
+    posterior = condition(features(X), y, theta, features.lengths)
     z = features(np.array([[0.3, 0.5, 0.7]]))
     mean, sd, d_mean, d_sd = posterior.predict_with_gradient(z)
     for i, (value, gradient) in enumerate([(mean, d_mean), (sd, d_sd)]):
