@@ -15,7 +15,7 @@ class Results:
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """All trials in the order of their numbers."""
+        """All trials in the order of their numbers: the study's own records, not to be changed."""
         return tuple(self._book.ledger.trials)
 
     @property

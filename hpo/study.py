@@ -83,7 +83,8 @@ class Study(Results):
         if storage is not None:
             from hpo.storage import Store
 
-            self._rehearse()  # a study that cannot suggest is not stored: the next one can have its name
+            if type(self.searcher).__module__.startswith("hpo."):
+                self._rehearse()  # a study that cannot suggest is not stored: the next one can have its name
             self._keep_in(Store.create(storage, name, self._definition()))
 
     # -- running -----------------------------------------------------------------------------

@@ -26,14 +26,14 @@ def suggested(ledger: Ledger, searcher: Searcher, seed: int, window: int | None)
     SearchSpaceExhausted
         If the searcher has nothing left.
     InfeasibleSpaceError
-        If it had nothing from the first.
+        If it had nothing from the first in a space with constraints.
     """
     k = len(ledger)
     begin = time.perf_counter()
     try:
         suggestion = searcher.suggest(ledger.space, ledger.history(k, window), generator(seed, k))
     except SearchSpaceExhausted as error:
-        if k > 0:
+        if k > 0 or not ledger.space.constraints:
             raise
         raise InfeasibleSpaceError(
             f"constraints: {searcher} found nothing that they allow: {error}"

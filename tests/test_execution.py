@@ -8,7 +8,8 @@ import sys
 import textwrap
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 
@@ -288,11 +289,20 @@ class Stubborn:
         return _fail, ()
 
 
-@pytest.mark.parametrize("choice", [threading.Lock(), Stubborn()], ids=["written", "read"])
-def test_choices_that_cannot_travel_are_an_error_that_says_so(choice):
-    space = hpo.Space({"c": hpo.Categorical([choice])})
-    with pytest.raises(ValueError, match=r"params.*worker process"):
+def test_choices_that_cannot_be_sent_are_an_error_that_says_so():
+    space = hpo.Space({"c": hpo.Categorical([threading.Lock()])})
+    with pytest.raises(ValueError, match=r"params.*cannot be sent to a worker process"):
         hpo.minimize(lambda params: 1.0, space, searcher="random", n_trials=1, n_jobs=2, progress=False)
+
+
+@pytest.mark.parametrize("executor", [None, ProcessPoolExecutor], ids=["workers", "executor"])
+def test_a_choice_that_cannot_be_read_there_costs_its_own_trials(executor):
+    space = hpo.Space({"c": hpo.Categorical(["a", Stubborn(), "b"])})
+    study = hpo.Study(space, searcher="grid")
+    with executor(2) if executor else nullcontext() as pool:
+        study.optimize(lambda params: 1.0, n_jobs=2, executor=pool, progress=False)
+    assert sorted(str(t.state) for t in study.trials) == ["complete", "complete", "failed"]
+    assert "cannot be loaded in the worker process" in next(t.reason for t in study.trials if t.reason)
 
 
 def test_a_memory_limit_beyond_all_memory_is_none():

@@ -239,3 +239,31 @@ def test_a_space_that_cannot_be_searched_leaves_no_study_behind(tmp_path, space)
     for _ in range(2):  # the second would find one of its name
         with pytest.raises(hpo.SpaceError):
             hpo.minimize(square, space, n_trials=2, storage=tmp_path / "s.db", progress=False)
+
+
+class OfAFirstTrial(Searcher):
+    """Has nothing to say of its own before there is a trial."""
+
+    name = "of a first trial"
+
+    def suggest(self, space, history, rng):
+        if not len(history):
+            raise RuntimeError("give a first trial with add_trial")
+        return Suggestion(space.decode(history.X[:1])[0])
+
+
+def test_a_searcher_that_needs_a_first_trial_can_be_stored(tmp_path):
+    study = hpo.Study(SPACE, searcher=OfAFirstTrial(), storage=tmp_path / "s.db")
+    study.add_trial({"x": 0.5, "n": 1}, 1.0)
+    assert study.ask().params == {"x": 0.5, "n": 1}
+
+
+def test_a_copy_of_a_choice_is_the_choice():
+    choices = [[np.zeros(2), 1], {"w": np.ones(2)}, np.arange(3), [1, 2]]
+    study = hpo.Study({"c": hpo.Categorical(choices)}, searcher="grid")
+    for _ in choices:
+        trial = study.ask()
+        assert repr(study.enqueue(trial.params).params) == repr(trial.params)
+        study.tell(study.ask(), 1.0)
+    with pytest.raises(hpo.SpaceError, match="must be one of"):
+        study.enqueue({"c": [np.ones(2), 1]})

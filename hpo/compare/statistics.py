@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 
 RESAMPLES = 5_000
 FEWEST = 5  # resamples of fewer observations are little more than their range: no interval
+LARGEST = 1e300  # what is rounded; above it may overflow
 SEED = 20_240_501  # the same data give the same report
 
 
@@ -99,16 +100,18 @@ def relative_interval(D: Array, baseline: Array) -> Interval:
     return Interval(mean, float(low), float(high))
 
 
-def without_dust(x: Array, size: float) -> Array:
-    """Differences or means of numbers as large as `size`, without the dust of floating-point arithmetic.
+def without_dust(x: Array, size: Array) -> Array:
+    """Numbers that came of others as large as `size`, without the dust of floating-point arithmetic.
 
-    Rounded to ten decimals below the first of `size`, so that what is equal on paper is tied in a rank.
+    Each is rounded to ten digits after the first of its size, so that what is equal on paper ties in a rank.
     """
-    if not 1e-280 < size < math.inf:
-        return x
-    unit = 10.0 ** (math.floor(math.log10(size)) - 10)
-    rounded: Array = np.round(x / unit) * unit
-    return rounded
+
+    def rounded(value: float, size: float) -> float:
+        if not 0 < size < LARGEST:
+            return value
+        return round(value, 10 - math.floor(math.log10(size)))
+
+    return np.array([rounded(value, s) for value, s in zip(x.tolist(), size.tolist())], dtype=float)
 
 
 def interval(x: Array) -> Interval:
@@ -192,8 +195,7 @@ def paired(losses: Array, baseline: Array) -> Paired:
     """Compare (n,) losses with the baseline's on the same seeds; NaN on either side drops the pair."""
     known = ~(np.isnan(losses) | np.isnan(baseline))
     losses, baseline = losses[known], baseline[known]
-    size = max(np.abs(losses).max(initial=0.0), np.abs(baseline).max(initial=0.0))
-    D = without_dust(losses - baseline, float(size))
+    D = without_dust(losses - baseline, np.maximum(np.abs(losses), np.abs(baseline)))
     difference = interval(D)
     relative = None
     # A percentage of a mean over both signs would mean nothing.
@@ -229,6 +231,6 @@ def friedman(losses: Array) -> float:
 
 def _ranked(losses: Array) -> Array:
     """Rank of each searcher on each task, (tasks, searchers)."""
-    settled = [without_dust(row, float(np.abs(row).max(initial=0.0))) for row in losses]
-    ranks: Array = stats.rankdata(np.array(settled).reshape(losses.shape), axis=1)
+    settled = without_dust(losses.ravel(), np.abs(losses).ravel()).reshape(losses.shape)
+    ranks: Array = stats.rankdata(settled, axis=1)
     return ranks

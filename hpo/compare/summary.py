@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpo.compare.comparison import Comparison
 from hpo.compare.curves import Array, Runs, runs, sign
@@ -61,12 +62,12 @@ class TaskSummary:
     def order(self) -> list[str]:
         """Searchers from the best mean to the worst; those without a value last.
 
-        The means are over the seeds with which all of them found a value, if there are any: one that fails
-        with the hard seeds would be judged by the easy ones.
+        The means are over the seeds with which none of them ended without a value, if there are any: one that
+        fails with the hard seeds would be judged by the easy ones.
         """
         finals = {name: group.final for name, group in self.groups.items()}
-        known = [~np.isnan(final) for final in finals.values() if not np.isnan(final).all()]
-        shared = np.all(known, axis=0) if known else np.zeros(0, dtype=bool)
+        failing = [self._is_without(n) for n, final in finals.items() if not np.isnan(final).all()]
+        shared = ~np.any(failing, axis=0) if failing else np.zeros(0, dtype=bool)
         means = {n: interval(f[shared] if shared.any() else f).mean for n, f in finals.items()}
         return sorted(means, key=lambda s: _last_if_nan(self.turn * means[s]))
 
@@ -78,8 +79,13 @@ class TaskSummary:
     @property
     def without_value(self) -> dict[str, int]:
         """How many finished runs of a searcher found no value, where there are any."""
-        counts = {n: int((np.isnan(g.final) & ~np.isnan(g.failed)).sum()) for n, g in self.groups.items()}
+        counts = {name: int(self._is_without(name).sum()) for name in self.groups}
         return {name: count for name, count in counts.items() if count}
+
+    def _is_without(self, searcher: str) -> NDArray[np.bool_]:
+        """Which runs are finished and found no value, (seeds,)."""
+        group = self.groups[searcher]
+        return np.isnan(group.final) & ~np.isnan(group.failed)
 
     def is_ahead(self, one: str, other: str) -> bool:
         """Whether the first of two searchers is told to be the better one.
@@ -155,36 +161,39 @@ def headline(summary: TaskSummary, n_trials: int) -> str:
     if not valued:
         return f"No searcher found a value on {summary.name}."
     gaps = "".join(
-        f" {name} found no value with {count} of its seeds." for name, count in summary.without_value.items()
+        f" {name} found no value with {_seeds(count)}." for name, count in summary.without_value.items()
     )
     return _answer(summary, valued, n_trials) + gaps
 
 
 def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
-    best, baseline = valued[0], summary.baseline
+    name, baseline = summary.name, summary.baseline
+    # Means over other seeds, as in a comparison that is not finished, may be in another order than the pairs.
+    best = next((one for one in valued if not any(summary.is_ahead(o, one) for o in valued)), valued[0])
+    rivals = [other for other in valued if other != best and not summary.is_ahead(best, other)]
+    behind = f"{_listed(rivals)} {'is' if len(rivals) == 1 else 'are'} not clearly behind" if rivals else ""
     if len(valued) == 1 or baseline not in valued:
         mean = number(summary.final[best].mean)
-        after = f"after {n_trials} trials, over {_runs_of(summary, best)} seeds"
-        has = "reached" if len(valued) == 1 else "has the best mean:"
-        return f"{best} {has} a mean {summary.metric} of {mean} on {summary.name} ({after})."
-    rivals = [name for name in valued[1:] if not summary.is_ahead(best, name)]
-    told = valued[1] if best == baseline else best  # the searcher whose distance from the baseline is said
+        n = int((~np.isnan(summary.groups[best].final)).sum())
+        found = f"a mean {summary.metric} of {mean} (after {n_trials} trials, over {_seeds(n)})"
+        if len(valued) == 1:
+            return f"{best} reached {found} on {name}."
+        return f"{best} has the best mean on {name}, {found}" + (f", but {behind}." if behind else ".")
+    # Whose distance from the baseline is said: that of the best, or where it leads, of who is nearest.
+    told = best if best != baseline else next(iter(rivals or [o for o in valued if o != best]))
+    pair = summary.pairs[told]
     whose = "its" if told == best and not rivals else f"{told}'s"
-    gap = f"{whose} mean {summary.metric} is {_gap(summary, told)} ({_evidence(summary, told, n_trials)})."
+    gap = f"{whose} mean {summary.metric} is {_gap(summary, told)}"
+    if pair.n:
+        p = p_value(summary.p_corrected[told])
+        gap += f" (after {n_trials} trials, over {pair.n} paired seeds; Wilcoxon p = {p})"
     if not rivals:
-        return f"{best} is best on {summary.name}: {gap}"
-    behind = f"{_listed(rivals)} {'is' if len(rivals) == 1 else 'are'} not clearly behind"
-    return f"{best} has the best mean on {summary.name}, but {behind}: {gap}"
+        return f"{best} is best on {name}: {gap}."
+    return f"{best} has the best mean on {name}, but {behind}: {gap}."
 
 
-def _evidence(summary: TaskSummary, searcher: str, n_trials: int) -> str:
-    """What the distance from the baseline rests on."""
-    p = p_value(summary.p_corrected[searcher])
-    return f"after {n_trials} trials, over {summary.pairs[searcher].n} paired seeds; Wilcoxon p = {p}"
-
-
-def _runs_of(summary: TaskSummary, searcher: str) -> int:
-    return int((~np.isnan(summary.groups[searcher].final)).sum())
+def _seeds(n: int) -> str:
+    return "1 seed" if n == 1 else f"{n} seeds"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -209,7 +218,7 @@ def _gap(summary: TaskSummary, searcher: str) -> str:
     """How far a searcher's mean lies from the baseline's, in words, with its interval."""
     pair = summary.pairs[searcher]
     if not pair.n:
-        return f"not comparable with {summary.baseline}'s, which has no seed in common"
+        return f"of other seeds than {summary.baseline}'s"
     if pair.difference.mean == 0:
         return f"the same as {summary.baseline}'s"
     lower = summary.turn * pair.difference.mean < 0

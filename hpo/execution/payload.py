@@ -8,6 +8,7 @@ from typing import Any
 import cloudpickle
 
 from hpo.execution.outcome import Adapted, LiveTrial, Objective, Outcome, adapted, evaluate
+from hpo.trial import TrialState
 
 
 class ObjectiveError(ValueError):
@@ -50,9 +51,14 @@ def evaluate_payload(payload: bytes, trial: bytes) -> Outcome:
     Raises
     ------
     ObjectiveError
-        If the bytes cannot be read here, such as for want of a module.
+        If the objective cannot be read here, such as for want of a module.
     """
-    return evaluate(loaded(payload), loaded_trial(trial))
+    objective = loaded(payload)
+    try:
+        live = loaded_trial(trial)
+    except ObjectiveError as error:
+        return unreadable(error)
+    return evaluate(objective, live)
 
 
 @lru_cache(maxsize=1)
@@ -78,6 +84,11 @@ def loaded_trial(payload: bytes) -> LiveTrial:
     """
     live: LiveTrial = _loaded(payload, "params, or the pruner's rule", "The modules of choices and pruners")
     return live
+
+
+def unreadable(error: ObjectiveError) -> Outcome:
+    """What becomes of a trial that cannot be read: its configuration is at fault, not the study."""
+    return Outcome(TrialState.FAILED, None, "exception", str(error))
 
 
 def _dumped(what: Any, name: str, advice: str) -> bytes:

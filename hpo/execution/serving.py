@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.execution.outcome import evaluate
-from hpo.execution.payload import ObjectiveError, loaded, loaded_trial
+from hpo.execution.payload import ObjectiveError, loaded, loaded_trial, unreadable
 from hpo.execution.reports import ReportFile, of_trial
 
 READY = "ready"  # said when the objective is loaded and trials may come
@@ -52,8 +52,8 @@ def serve(connection: Connection[Any, Any]) -> None:
         except EOFError:
             return
         except ObjectiveError as error:
-            connection.send(error)
-            return
+            connection.send(unreadable(error))
+            continue
         report_file = ReportFile(of_trial(Path(setup.objective).parent, live.number))
         live.on_report = report_file.add
         outcome = evaluate(objective, live)

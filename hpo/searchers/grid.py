@@ -25,7 +25,7 @@ from hpo.trial import Array, History, Suggestion
 RESOLUTION = 5  # levels of a parameter that a mapping does not name
 GOLDEN = (math.sqrt(5) - 1) / 2
 MAX_LEVELS = 2**53  # choices are never thinned out
-MAX_SKIPPED = 200_000  # forbidden or repeated grid points in a row before the grid counts as done
+MAX_SKIPPED = 1_000_000  # forbidden or repeated grid points in a row before the grid counts as done
 MAX_BLOCK = 1024  # points that are looked at together
 
 
@@ -67,7 +67,8 @@ class GridSearcher(Searcher):
                 if not is_tried(U[i], history):
                     return Suggestion(space.decode(U[[i]])[0], {"position": start + i, "levels": grid.m})
             start, n = start + len(U), min(2 * n, MAX_BLOCK)
-        raise SearchSpaceExhausted(f"the grid with resolution={self.resolution!r} has been tried")
+        what = "has been tried" if end == grid.size else f"allows none of {MAX_SKIPPED:,} points in a row"
+        raise SearchSpaceExhausted(f"the grid with resolution={self.resolution!r} {what}")
 
     def _levels(self, space: Space) -> list[Array]:
         chosen = self.resolution if isinstance(self.resolution, Mapping) else {}

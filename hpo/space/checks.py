@@ -26,10 +26,16 @@ def same(a: Any, b: Any) -> bool:
     """Whether two choices are the same value: ``1``, ``1.0`` are, ``1`` and ``True`` are not."""
     if isinstance(a, bool) is not isinstance(b, bool):
         return False
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return type(a) is type(b) and np.array_equal(a, b)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
     try:
         return bool(a == b) or (a != a and b != b)
-    except (TypeError, ValueError):  # arrays and the like have no plain truth value
-        return a is b or (isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.array_equal(a, b))
+    except (TypeError, ValueError):  # such as those of tables, which have no plain truth value
+        return a is b
 
 
 def is_real(value: Any) -> TypeGuard[float]:

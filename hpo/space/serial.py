@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import FunctionType
 from typing import Any
 
 from hpo.space.checks import SpaceError
@@ -64,7 +65,7 @@ def _plain(value: Any) -> Any:
 
 def _named(value: Any) -> str:
     """What a value without JSON is called: the same in every process."""
-    if callable(value) and hasattr(value, "__qualname__"):
+    if isinstance(value, type | FunctionType):
         return f"{value.__module__}.{value.__qualname__}"  # its repr has its address in memory
     return ADDRESS.sub("", repr(value))
 

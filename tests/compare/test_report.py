@@ -133,13 +133,14 @@ def fails(params):
     raise RuntimeError("always")
 
 
-def summary_of(finals, baseline, turn=1.0):
-    """Summary of runs with these final values, one a seed, NaN without any."""
+def summary_of(finals, baseline, turn=1.0, finished=True):
+    """Summary of runs with these final values, one a seed; NaN: found no value, or is not finished."""
     groups = {}
     for name, final in finals.items():
         column = np.asarray(final, dtype=float)[:, None]
         nothing = np.zeros_like(column)
-        groups[name] = Runs(column, nothing, nothing, nothing[:, 0], nothing[:, 0], {}, [])
+        failed = nothing[:, 0] if finished else np.where(np.isnan(column[:, 0]), np.nan, 0.0)
+        groups[name] = Runs(column, nothing, nothing, failed, failed, {}, [])
     pairs = {
         n: paired(turn * g.final, turn * groups[baseline].final) for n, g in groups.items() if n != baseline
     }
@@ -155,7 +156,7 @@ def test_who_fails_with_the_hard_seeds_is_not_judged_by_the_easy_ones():
     said = headline(summary_of({"tpe": tpe, "A": other}, "tpe"), 30)
     assert said.startswith("tpe is best on t: A's mean loss is ")
     assert "higher than tpe's (after 30 trials, over 10 paired seeds" in said
-    assert said.endswith(" A found no value with 10 of its seeds.")
+    assert said.endswith(" A found no value with 10 seeds.")
 
 
 def test_best_is_only_who_is_told_from_all_others():
@@ -176,13 +177,26 @@ def test_best_is_only_who_is_told_from_all_others():
     assert said.startswith("tpe has the best mean on t, but B is not clearly behind: B's mean loss is ")
 
 
+def test_one_seed_of_a_searcher_that_was_just_added_does_not_decide():
+    rng = np.random.default_rng(2)
+    tpe = 2 + 0.05 * rng.normal(size=20)
+    gp = tpe + 0.4
+    gp[0] = tpe[0] - 0.1
+    summary = summary_of(
+        {"tpe": tpe, "gp": gp, "grid": np.append(2.5, np.full(19, np.nan))}, "tpe", finished=False
+    )
+    said = headline(summary, 30)
+    assert said.startswith("tpe has the best mean on t, but grid is not clearly behind: grid's mean loss is ")
+    assert "over 1 paired seeds" in said
+
+
 def test_equal_means_and_a_baseline_without_a_value_are_said():
     same = np.arange(10.0)
     assert "B's mean loss is the same as tpe's" in headline(summary_of({"tpe": same, "B": same}, "tpe"), 5)
     nothing = np.full(10, np.nan)
     said = headline(summary_of({"tpe": nothing, "B": same, "C": same + 1}, "tpe"), 5)
-    assert said.startswith("B has the best mean: a mean loss of 4.5 on t (after 5 trials, over 10 seeds).")
-    assert "tpe found no value with 10 of its seeds" in said
+    assert said.startswith("B has the best mean on t, a mean loss of 4.5 (after 5 trials, over 10 seeds). ")
+    assert "tpe found no value with 10 seeds" in said
 
 
 def test_the_page_is_not_written_over_by_its_tables(toy, tmp_path):

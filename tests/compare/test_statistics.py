@@ -108,9 +108,15 @@ def test_numbers_that_are_equal_on_paper_are_ties():
     b = np.array([286, 283, 309, 293, 289, 280, 321, 307, 283, 293])
     exact = st.signed_rank((a - b).astype(float))
     for scale in (1 / 5000, 100 / 5000, 1e-200, 1e200):
-        # As percentages of 5,000 digits are: 100 * (1 - k / 5000).
-        assert st.paired(1 - a * scale, 1 - b * scale).p_value == exact or scale in (1e-200, 1e200)
         assert st.paired(a * scale, b * scale).p_value == exact
+    assert st.paired(100 * (1 - a / 5000), 100 * (1 - b / 5000)).p_value == st.signed_rank(
+        (b - a).astype(float)
+    )
+    # One value that is huge does not make dust of the others.
+    far = st.paired(np.append(a / 5000, 1e12), np.append(b / 5000 + 0.1, 1e12))
+    assert far.superiority == pytest.approx((10 + 0.5) / 11)
+    assert st.mean_ranks(np.tile([0.1, 0.2, 1e10], (5, 1)))[0].tolist() == [1.0, 2.0, 3.0]
+    assert st.paired(np.array([1.7e308, -0.0]), np.array([1.6e308, 0.0])).n == 2
     finals = np.array([0.1 + 0.2, 0.3, 0.4])
     assert st.mean_ranks(np.tile(finals, (5, 1)))[0].tolist() == [1.5, 1.5, 3.0]
 
