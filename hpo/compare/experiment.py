@@ -17,8 +17,9 @@ import joblib
 
 from hpo.compare.cell import Cell, InterruptedCell, run_cell, write_json
 from hpo.compare.comparison import Comparison
+from hpo.compare.described import described
 from hpo.compare.progress import CellProgress
-from hpo.compare.task import Task, described
+from hpo.compare.task import Task
 from hpo.searchers import Searcher, resolve
 
 SEARCHERS = ("grid", "random", "gp", "genetic", "tpe")

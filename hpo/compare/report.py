@@ -17,10 +17,10 @@ from plotly.offline import get_plotlyjs
 
 from hpo.compare import figures
 from hpo.compare.comparison import Comparison
+from hpo.compare.headline import headline
 from hpo.compare.statistics import FEWEST, Interval, interval
 from hpo.compare.summary import (
     TaskSummary,
-    headline,
     number,
     p_value,
     rank,

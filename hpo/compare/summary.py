@@ -155,51 +155,6 @@ def rank(summaries: Sequence[TaskSummary]) -> Ranking | None:
     return Ranking(names, *mean_ranks(losses), friedman(losses), len(losses))
 
 
-def headline(summary: TaskSummary, n_trials: int) -> str:
-    """The answer in one sentence, and a second where runs found no value."""
-    valued = [name for name in summary.order if not math.isnan(summary.final[name].mean)]
-    if not valued:
-        return f"No searcher found a value on {summary.name}."
-    gaps = "".join(
-        f" {name} found no value with {_seeds(count)}." for name, count in summary.without_value.items()
-    )
-    return _answer(summary, valued, n_trials) + gaps
-
-
-def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
-    name, baseline = summary.name, summary.baseline
-    # Means over other seeds, as in a comparison that is not finished, may be in another order than the pairs.
-    best = next((one for one in valued if not any(summary.is_ahead(o, one) for o in valued)), valued[0])
-    rivals = [other for other in valued if other != best and not summary.is_ahead(best, other)]
-    behind = f"{_listed(rivals)} {'is' if len(rivals) == 1 else 'are'} not clearly behind" if rivals else ""
-    if len(valued) == 1 or baseline not in valued:
-        mean = number(summary.final[best].mean)
-        n = int((~np.isnan(summary.groups[best].final)).sum())
-        found = f"a mean {summary.metric} of {mean} (after {n_trials} trials, over {_seeds(n)})"
-        if len(valued) == 1:
-            return f"{best} reached {found} on {name}."
-        return f"{best} has the best mean on {name}, {found}" + (f", but {behind}." if behind else ".")
-    # Whose distance from the baseline is said: that of the best, or where it leads, of who is nearest.
-    told = best if best != baseline else next(iter(rivals or [o for o in valued if o != best]))
-    pair = summary.pairs[told]
-    whose = "its" if told == best and not rivals else f"{told}'s"
-    gap = f"{whose} mean {summary.metric} is {_gap(summary, told)}"
-    if pair.n:
-        p = p_value(summary.p_corrected[told])
-        gap += f" (after {n_trials} trials, over {pair.n} paired seeds; Wilcoxon p = {p})"
-    if not rivals:
-        return f"{best} is best on {name}: {gap}."
-    return f"{best} has the best mean on {name}, but {behind}: {gap}."
-
-
-def _seeds(n: int) -> str:
-    return "1 seed" if n == 1 else f"{n} seeds"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
 def number(x: float | None) -> str:
     """A number to 4 significant digits, a dash where there is none."""
     return "–" if x is None or math.isnan(x) else f"{x:.4g}"
@@ -212,25 +167,6 @@ def with_interval(x: Interval, digits: str = ".4g") -> str:
     if math.isnan(x.low):
         return f"{x.mean:{digits}}"
     return f"{x.mean:{digits}} [{x.low:{digits}}, {x.high:{digits}}]"
-
-
-def _gap(summary: TaskSummary, searcher: str) -> str:
-    """How far a searcher's mean lies from the baseline's, in words, with its interval."""
-    pair = summary.pairs[searcher]
-    if not pair.n:
-        return f"of other seeds than {summary.baseline}'s"
-    if pair.difference.mean == 0:
-        return f"the same as {summary.baseline}'s"
-    lower = summary.turn * pair.difference.mean < 0
-    size, unit = (pair.difference, "") if pair.relative is None else (pair.relative, "%")
-    # Said as an amount by which it is lower (or higher): the sign goes into the word.
-    flip = -1.0 if pair.difference.mean < 0 else 1.0
-    ends = sorted((flip * size.low, flip * size.high))
-    digits = ".1f" if unit else ".4g"
-    amount = f"{flip * size.mean:{digits}}{unit}"
-    if not math.isnan(size.low):
-        amount += f" [{ends[0]:{digits}}{unit}, {ends[1]:{digits}}{unit}]"
-    return f"{amount} {'lower' if lower else 'higher'} than {summary.baseline}'s"
 
 
 def p_value(p: float) -> str:

@@ -17,7 +17,7 @@ import pytest
 import hpo
 from hpo.compare import Comparison
 from hpo.compare.cell import initial_design
-from hpo.compare.task import described
+from hpo.compare.described import described
 from tests.compare.problems import SPACE, Faulty, Near, Stubborn, noisy, score, truth
 
 ROOT = Path(__file__).parents[2]

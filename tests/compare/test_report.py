@@ -9,8 +9,9 @@ import pytest
 import hpo
 from hpo.compare.curves import Runs, by_time, incumbents, runs
 from hpo.compare.figures import final_distribution, time_spent
+from hpo.compare.headline import headline
 from hpo.compare.statistics import holm, interval, paired
-from hpo.compare.summary import TaskSummary, headline, rank, summarise
+from hpo.compare.summary import TaskSummary, rank, summarise
 from tests.compare.problems import SPACE, Ideal, Near, broken_test, negative, noisy, score, truth
 
 PAIR = {"gp": Near(0.1), "random": Near(), "tpe": Near(0.4)}

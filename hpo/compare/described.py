@@ -1,0 +1,68 @@
+"""What tells the parts of a finished run's definition apart: the same text in every process."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import partial
+from types import CodeType, ModuleType
+from typing import Any
+
+from hpo.space.serial import ADDRESS
+
+LONGEST = 200
+PLAIN = (bool, int, float, str, type(None))
+
+
+def described(thing: Any) -> str:
+    """Name of a function, else the repr without memory addresses: the same in every process.
+
+    A method is told by the state of its object as well, and so is what has memory addresses in its repr.
+    """
+    name = getattr(thing, "__qualname__", None)
+    if isinstance(name, str):
+        owner = getattr(thing, "__self__", None)
+        has_state = owner is not None and not isinstance(owner, type | ModuleType)
+        return f"{name} of {_short(_state(owner))}" if has_state else name
+    text = repr(thing)
+    return _short(_state(thing)) if ADDRESS.search(text) else text
+
+
+def of_code(constraint: Any) -> str:
+    """A constraint by its name and the constants in it."""
+    code = getattr(constraint, "__code__", None)
+    constants = [c for c in getattr(code, "co_consts", ()) if not isinstance(c, CodeType)]
+    return f" with {described(constraint)}{_short(_state(constants))}"
+
+
+def _state(thing: Any, depth: int = 4) -> str:
+    """What an object holds, to a depth: fields of dataclasses, items of containers, plain attributes."""
+    cls: Any = type(thing)
+    if isinstance(getattr(thing, "__qualname__", None), str):
+        return str(thing.__qualname__)
+    if depth == 0:
+        return str(cls.__qualname__)
+    parts: Mapping[Any, Any]
+    if isinstance(thing, set | frozenset):
+        return f"{{{', '.join(sorted(_state(item, depth - 1) for item in thing))}}}"
+    if isinstance(thing, list | tuple):
+        return f"({', '.join(_state(item, depth - 1) for item in thing)})"
+    if isinstance(thing, dict):
+        parts = thing
+    elif isinstance(thing, partial):
+        parts = {"func": thing.func, "args": thing.args, "keywords": thing.keywords}
+    elif is_dataclass(thing):
+        parts = {f.name: getattr(thing, f.name) for f in fields(thing) if f.repr}
+    elif cls.__repr__ is object.__repr__:
+        parts = {n: v for n, v in sorted(getattr(thing, "__dict__", {}).items()) if isinstance(v, PLAIN)}
+    else:
+        return ADDRESS.sub("", repr(thing))
+    shown = ", ".join(f"{name}={_state(part, depth - 1)}" for name, part in parts.items())
+    return f"{cls.__qualname__}({shown})"
+
+
+def _short(text: str) -> str:
+    """The text, or its beginning and a checksum: it is written with every run."""
+    digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}... ({digest[:16]})"
