@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -99,7 +99,9 @@ class Trial:
 
 def handed_out(trial: Trial) -> Trial:
     """The trial with a configuration of its own: what its new owner does to it stays out of the study."""
-    return replace(trial, params=own(trial.params))
+    twin = object.__new__(Trial)  # what `dataclasses.replace` would make, in a tenth of the time
+    vars(twin).update(vars(trial), params=own(trial.params))
+    return twin
 
 
 def own(params: Mapping[str, Any]) -> Params:
