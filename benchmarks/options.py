@@ -54,7 +54,7 @@ def folder_of(out: str, option: str = "--out") -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.BadParameter(
-            f"{option} {out!r}: must be a folder, or can be made one ({error.strerror})"
+            f"{option} {out!r}: must be a folder that is there or can be made ({error.strerror})"
         ) from error
     return folder
 

@@ -83,7 +83,7 @@ def _ends(resampled: Array, n: int, confidence: float = 0.95) -> Array:
 
 
 def relative_interval(D: Array, baseline: Array) -> Interval:
-    """Mean difference over the size of the baseline's mean, whose values have one sign, with its interval.
+    """Mean difference in percent of the size of the baseline's mean, whose values have one sign.
 
     Each resample has a baseline of its own, which is as uncertain as the difference is.
 
@@ -92,11 +92,11 @@ def relative_interval(D: Array, baseline: Array) -> Interval:
     D, baseline : (n,) arrays
         Without NaN.
     """
-    n, mean = len(D), float(D.mean() / abs(baseline.mean()))
+    n, mean = len(D), 100 * float(D.mean() / abs(baseline.mean()))
     if n < FEWEST:
         return Interval(mean, math.nan, math.nan)
     shares = _shares(n)
-    low, high = _ends((shares @ D) / np.abs(shares @ baseline), n)
+    low, high = 100 * _ends((shares @ D) / np.abs(shares @ baseline), n)
     return Interval(mean, float(low), float(high))
 
 
@@ -200,8 +200,7 @@ def paired(losses: Array, baseline: Array) -> Paired:
     relative = None
     # A percentage of a mean over both signs would mean nothing.
     if D.size and (np.all(baseline > 0) or np.all(baseline < 0)):
-        found = relative_interval(D, baseline)
-        relative = Interval(*(100 * x for x in (found.mean, found.low, found.high)))
+        relative = relative_interval(D, baseline)
     return Paired(
         int(known.sum()), difference, relative, signed_rank(D) if D.size else math.nan, superiority(D)
     )

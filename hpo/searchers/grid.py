@@ -67,8 +67,10 @@ class GridSearcher(Searcher):
                 if not is_tried(U[i], history):
                     return Suggestion(space.decode(U[[i]])[0], {"position": start + i, "levels": grid.m})
             start, n = start + len(U), min(2 * n, MAX_BLOCK)
-        what = "has been tried" if end == grid.size else f"allows none of {MAX_SKIPPED:,} points in a row"
-        raise SearchSpaceExhausted(f"the grid with resolution={self.resolution!r} {what}")
+        where = "left" if end == grid.size else f"among {MAX_SKIPPED:,} in a row"
+        raise SearchSpaceExhausted(
+            f"the grid with resolution={self.resolution!r} has no point {where} that is allowed and new"
+        )
 
     def _levels(self, space: Space) -> list[Array]:
         chosen = self.resolution if isinstance(self.resolution, Mapping) else {}

@@ -93,7 +93,9 @@ def test_a_constraint_that_no_grid_point_satisfies_is_said():
     space = hpo.Space(
         {f"x{i}": hpo.Float(0, 1) for i in range(10)}, constraints=[lambda p: 0.3 < p["x0"] < 0.45]
     )
-    with pytest.raises(hpo.InfeasibleSpaceError, match="none of 1,000,000 points in a row"):
+    with pytest.raises(
+        hpo.InfeasibleSpaceError, match="no point among 1,000,000 in a row that is allowed and new"
+    ):
         hpo.minimize(lambda p: 0.0, space, searcher="grid", n_trials=5, progress=False)
 
 
