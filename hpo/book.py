@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hpo.execution import Outcome
+from hpo.interrupts import Undisturbed
 from hpo.ledger import Ledger
 from hpo.trial import Trial, TrialState
 
 
 class Book:
-    """The trials of one study; thread-safe.
+    """The trials of one study; thread-safe, and whole after a Ctrl-C.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ class Book:
         if store is not None:
             store.space = ledger.space
             ledger.extend(store.read())
-            self._merge(store.catch_up(len(ledger), ledger.unfinished))
+            self._merge(store.catch_up(ledger.trials, ledger.unfinished))
 
     def start(self, suggest: Callable[[], Trial]) -> Trial:
         """The next trial to run: the first queued one, else the new one that `suggest` returns."""
@@ -47,7 +48,7 @@ class Book:
                 trial, state=TrialState.RUNNING, started=time.time(), attempt=trial.attempt + 1
             )
 
-        with self._lock:
+        with self._lock, Undisturbed():
             trial = self._put(next_trial)
             self._begun[trial.number] = time.monotonic()
             return trial
@@ -59,7 +60,7 @@ class Book:
             self._merge(changed)
             return dataclasses.replace(trial, number=len(self.ledger))
 
-        with self._lock:
+        with self._lock, Undisturbed():
             return self._put(numbered)
 
     def finish(self, number: int, attempt: int, outcome: Outcome) -> Trial:
@@ -68,7 +69,7 @@ class Book:
         That is another result where there was one before, and the trial as it runs elsewhere where this
         attempt had been given up: its late result goes into the storage's log.
         """
-        with self._lock:
+        with self._lock, Undisturbed():
             trial = self.ledger.trials[number]
             ended = finished(trial, attempt, outcome)
             if trial.state.is_finished:
@@ -79,12 +80,19 @@ class Book:
             return self._end(ended)
 
     def requeue(self, number: int, attempt: int) -> Trial:
-        """Have a running trial tried again with its parameters."""
-        with self._lock:
+        """Have a running trial tried again with its parameters.
+
+        Where that cannot be written, all that runs here is left to whoever looks next, as of a dead process.
+        """
+        with self._lock, Undisturbed():
             trial = self.ledger.trials[number]
-            return self._end(
-                dataclasses.replace(trial, state=TrialState.QUEUED, started=None, attempt=attempt)
-            )
+            queued = dataclasses.replace(trial, state=TrialState.QUEUED, started=None, attempt=attempt)
+            try:
+                return self._end(queued)
+            except Exception:
+                if self._store is not None:
+                    self._store.leave()
+                raise
 
     def running_seconds(self, number: int) -> float:
         """How long a trial has been running here; 0 where it was not started here."""
@@ -100,7 +108,7 @@ class Book:
         if self._store is None:
             trial = propose(())
         else:
-            trial = self._store.put(len(self.ledger), self.ledger.unfinished, propose)
+            trial = self._store.put(self.ledger.trials, self.ledger.unfinished, propose)
         self.ledger.merge(trial)
         return trial
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -76,6 +73,7 @@ def run(study: Askable, runner: Runner, limits: Limits, on_finish: Callable[[int
                 runner.submit(study.live(trial))
             if not running:
                 break
+            ended = []
             for number, outcome in runner.wait(POLL_SECONDS):
                 if outcome.failure in RETRIED and starts[number] <= limits.max_retries:
                     study.requeue(running.pop(number))
@@ -84,8 +82,10 @@ def run(study: Askable, runner: Runner, limits: Limits, on_finish: Callable[[int
                 finished = study.finish(running[number], outcome)
                 del running[number]
                 if finished.state.is_finished:
-                    done += 1
-                    on_finish(done, finished)
+                    ended.append(finished)
+            for finished in ended:  # after all of them are recorded: what is called here may raise
+                done += 1
+                on_finish(done, finished)
         is_clean = True
     finally:
         runner.close(kill=not is_clean)
@@ -101,22 +101,3 @@ def _may_start(study: Askable, runner: Runner, limits: Limits, done: int, runnin
         and not limits.is_over()
         and study.may_ask(running)
     )
-
-
-@contextmanager
-def stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C calls `stop`, the second is the usual KeyboardInterrupt."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # nohup, or a shell's background
-        yield
-        return
-
-    def first(signum: int, frame: object) -> None:
-        stop()
-        signal.signal(signal.SIGINT, previous)
-
-    previous = signal.signal(signal.SIGINT, first)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)

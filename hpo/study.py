@@ -13,8 +13,9 @@ import numpy as np
 from hpo.book import Book, finished
 from hpo.definition import check, definition
 from hpo.execution import LiveTrial, Objective, Options, Outcome, Runner, make_runner, told
+from hpo.interrupts import stopping_on_interrupt
 from hpo.ledger import Ledger
-from hpo.loop import Limits, run, stopping_on_interrupt
+from hpo.loop import Limits, run
 from hpo.progress import Progress
 from hpo.pruning import Pruner, resolve_pruner
 from hpo.results import Results
@@ -161,7 +162,7 @@ class Study(Results):
         return self._run(make_runner(objective, options), options)
 
     def stop(self) -> None:
-        """End `optimize` after the running trials; for callbacks and objectives."""
+        """End `optimize` after the running trials; for callbacks, threads, and objectives in this process."""
         self._is_stopping = True
 
     # -- ask and tell -------------------------------------------------------------------------

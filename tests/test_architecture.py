@@ -32,7 +32,8 @@ MAY_IMPORT = {
     "hpo.execution": ("hpo.trial", "hpo.execution"),
     "hpo.pruning": ("hpo.trial",),
     "hpo.ledger": ("hpo.space", "hpo.trial"),
-    "hpo.book": ("hpo.trial", "hpo.ledger", "hpo.execution"),
+    "hpo.interrupts": (),
+    "hpo.book": ("hpo.trial", "hpo.ledger", "hpo.execution", "hpo.interrupts"),
     "hpo.results": ("hpo.trial", "hpo.book", "hpo.recommendation"),
     "hpo.suggest": (
         "hpo.space",

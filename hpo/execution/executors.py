@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from hpo.execution.outcome import LiveTrial, Objective, Outcome, adapted, evaluate
+from hpo.execution.outcome import LiveTrial, Objective, Outcome, adapted, evaluate, summarised
 from hpo.execution.payload import ObjectiveError, dump, dump_trial, evaluate_payload
 from hpo.trial import TrialState
 
@@ -46,22 +46,29 @@ class ExecutorRunner:
         self._running[self._submit(live)] = (live.number, time.monotonic())
 
     def wait(self, timeout: float | None) -> Sequence[tuple[int, Outcome]]:
-        """Outcomes of the trials that ended."""
+        """Outcomes of the trials that ended.
+
+        Raises
+        ------
+        ObjectiveError, BrokenExecutor
+            What ends the study; not before everything that came with it has been returned.
+        """
         done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
-        outcomes = []
+        outcomes, fatal = [], None
         for future in done:
-            number, begin = self._running.pop(future)
+            number, begin = self._running[future]
             try:
                 outcome = future.result()
-            except ObjectiveError:
-                raise
-            except (KeyboardInterrupt, BrokenExecutor):
-                raise
+            except (ObjectiveError, KeyboardInterrupt, BrokenExecutor) as error:
+                fatal = error  # its trial stays among the running ones, so that the next call finds it again
+                continue
             except BaseException as error:  # the evaluation itself never raises: its worker was lost
-                reason = f"{type(error).__name__}: {error}"
                 seconds = time.monotonic() - begin
-                outcome = Outcome(TrialState.FAILED, None, "lost", reason, seconds=seconds)
+                outcome = Outcome(TrialState.FAILED, None, "lost", summarised(error), seconds=seconds)
+            del self._running[future]
             outcomes.append((number, outcome))
+        if fatal is not None and not outcomes:
+            raise fatal
         return sorted(outcomes, key=lambda pair: pair[0])
 
     def close(self, *, kill: bool) -> None:

@@ -6,10 +6,12 @@ import inspect
 import math
 import numbers
 import os
+import reprlib
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,9 @@ from hpo.trial import Params, TrialState, own
 
 Objective = Callable[..., Any]
 Adapted = Callable[[Params, "LiveTrial"], Any]
+
+LAST_STEP = 2**63 - 1  # pruners compare steps as 64-bit integers
+LONGEST_REASON = 2_000  # characters: a reason is kept with its trial, whatever an objective puts into it
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,8 @@ class LiveTrial:
     number : int
     params : dict
     study_seed : int
-    reports : dict of int to float
-        Intermediate values by step.
+    reports : mapping of int to float
+        Intermediate values by step; `report` adds to them.
     """
 
     def __init__(
@@ -70,7 +75,7 @@ class LiveTrial:
         self.number = number
         self.params = own(params)
         self.study_seed = study_seed
-        self.reports: dict[int, float] = {}
+        self._reports: dict[int, float] = {}
         self._prune = prune
         self.on_report: Callable[[int, float], None] | None = None  # set where the trial runs, if at all
 
@@ -80,24 +85,29 @@ class LiveTrial:
         sequence = np.random.SeedSequence(self.study_seed, spawn_key=(self.number, 1))
         return int(sequence.generate_state(1)[0])
 
+    @property
+    def reports(self) -> Mapping[int, float]:
+        return MappingProxyType(self._reports)
+
     def report(self, value: float, step: int) -> None:
         """Note an intermediate value, such as the validation error after an epoch.
 
         Raises
         ------
         ValueError
-            If `value` is not a finite real number or `step` is no whole number from 0 up.
+            If `value` is not a finite real number or `step` is no whole number from 0 to 2**63 - 1.
         """
-        if isinstance(step, bool) or not isinstance(step, numbers.Integral) or step < 0:
-            raise ValueError(f"step={step!r}: must be a whole number from 0 up")
+        is_whole = isinstance(step, numbers.Integral) and not isinstance(step, bool)
+        if not is_whole or not 0 <= step <= LAST_STEP:
+            raise ValueError(f"step={shown(step)}: must be a whole number from 0 to 2**63 - 1")
         number, checked = int(step), checked_value(value)
-        self.reports[number] = checked
+        self._reports[number] = checked
         if self.on_report is not None:
             self.on_report(number, checked)
 
     def should_prune(self) -> bool:
         """Whether the study's pruner would end this trial now."""
-        return self._prune is not None and bool(self.reports) and self._prune(self.reports)
+        return self._prune is not None and bool(self._reports) and self._prune(self._reports)
 
 
 def told(value: Any, state: str | TrialState | None, reason: str | None, seconds: float) -> Outcome:
@@ -135,11 +145,13 @@ def checked_value(value: Any) -> float:
     if type(value) is float and math.isfinite(value):  # what nearly all are
         return value + 0.0  # -0.0 becomes 0.0, which databases keep as it is
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ValueError(f"value={value!r} ({type(value).__name__}): must be a finite real number")
+        raise ValueError(f"value={shown(value)} ({type(value).__name__}): must be a finite real number")
     try:
         x = float(value)
     except OverflowError:
         x = math.inf
+    except Exception as error:  # a number of someone's own
+        raise ValueError(f"value={shown(value)}: is no float ({summarised(error)})") from error
     if not math.isfinite(x):
         raise ValueError(f"value={x!r}: must be a finite real number")
     return x + 0.0
@@ -147,21 +159,29 @@ def checked_value(value: Any) -> float:
 
 def adapted(objective: Objective) -> Adapted:
     """The objective as a function of params and trial; its signature is looked at once."""
-    if _takes_trial(objective):
+    try:
+        signature = inspect.signature(objective)
+    except (TypeError, ValueError):  # some functions of C say nothing of themselves
+        return lambda params, trial: objective(params)
+    parameters = list(signature.parameters.values())
+    if any(p.name == "trial" and p.kind is p.KEYWORD_ONLY for p in parameters):
+        _check_takes(objective, signature, None, trial=None)
+        return lambda params, trial: objective(params, trial=trial)
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if positional[1:] and (positional[1].default is inspect.Parameter.empty or positional[1].name == "trial"):
+        _check_takes(objective, signature, None, None)
         return objective
+    _check_takes(objective, signature, None)
     return lambda params, trial: objective(params)
 
 
-def _takes_trial(objective: Objective) -> bool:
-    """Whether the objective has a second required argument, or one named ``trial``."""
+def _check_takes(objective: Objective, signature: inspect.Signature, *given: Any, **named: Any) -> None:
     try:
-        parameters = list(inspect.signature(objective).parameters.values())
-    except (TypeError, ValueError):
-        return False
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if len(positional) < 2:
-        return False
-    return positional[1].default is inspect.Parameter.empty or positional[1].name == "trial"
+        signature.bind(*given, **named)
+    except TypeError as error:
+        raise ValueError(
+            f"objective={objective!r}: must take params, or params and trial, and no more ({error})"
+        ) from None
 
 
 def evaluate(objective: Adapted, live: LiveTrial) -> Outcome:
@@ -183,17 +203,38 @@ def evaluate(objective: Adapted, live: LiveTrial) -> Outcome:
             value = checked_value(returned)
         except ValueError as error:
             state, failure, reason = TrialState.FAILED, "invalid value", str(error)
+        except Exception as error:  # an object that cannot even be looked at
+            state, failure, reason = TrialState.FAILED, "invalid value", summarised(error)
     if os.getpid() != process:  # a child that the objective forked has come back, too: one result is enough
         os._exit(0)
     return Outcome(state, value, failure, reason, dict(live.reports), time.perf_counter() - start)
 
 
-def _last_line(error: BaseException) -> str:
-    """Exception and where it was raised, in one line."""
+def shown(value: Any) -> str:
+    """A short `repr` of anything; of what has none, its type."""
+    try:
+        return _SHORT.repr(value)
+    except Exception:  # such as a whole number of too many digits to be written out
+        return f"<{type(value).__name__}>"
+
+
+def summarised(error: BaseException) -> str:
+    """Kind and message of an exception, shortened."""
     try:
         message = "".join(traceback.format_exception_only(error)).strip()
-    except Exception:  # an exception whose __str__ raises
+    except BaseException:  # an exception whose __str__ raises
         message = type(error).__name__
+    if len(message) <= LONGEST_REASON:
+        return message
+    return f"{message[:LONGEST_REASON]}... ({len(message):,} characters)"
+
+
+def _last_line(error: BaseException) -> str:
+    """Exception and where it was raised, in one line."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return message + where
+    return summarised(error) + where
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxother = _SHORT.maxstring = 200

@@ -81,6 +81,7 @@ class Workers:
         self._busy: list[_Worker] = []
         self._leaving: list[_Worker] = []
         self._failed_starts = 0
+        self._fatal: ObjectiveError | WorkerError | None = None  # raised when nothing else is left to return
 
     def submit(self, live: LiveTrial) -> None:
         """Send the trial to a free worker.
@@ -111,8 +112,11 @@ class Workers:
         ObjectiveError
             If the objective cannot be loaded in a worker.
         WorkerError
-            If workers end before they can take a trial, again and again.
+            If workers end before they can take a trial, again and again. Both not before everything that
+            came with them has been returned.
         """
+        if self._fatal is not None:
+            raise self._fatal
         now = time.monotonic()
         pauses = [POLL_SECONDS, *(w.begin + self._timeout - now for w in self._busy if self._timeout)]
         if timeout is not None:
@@ -120,9 +124,15 @@ class Workers:
         wait([worker.connection for worker in self._busy], max(0.0, min(pauses)))
         outcomes = []
         for worker in tuple(self._busy):
-            outcome = self._looked_at(worker)
+            try:
+                outcome = self._looked_at(worker)
+            except (ObjectiveError, WorkerError) as error:
+                self._fatal = error
+                continue
             if outcome is not None:
                 outcomes.append((worker.number, outcome))
+        if self._fatal is not None and not outcomes:
+            raise self._fatal
         self._leaving = [worker for worker in self._leaving if not self._has_left(worker)]
         return sorted(outcomes, key=lambda pair: pair[0])
 

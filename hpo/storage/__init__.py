@@ -7,7 +7,7 @@ ever unpickled.
 """
 
 from hpo.storage.catalog import study_names
-from hpo.storage.connection import StorageError
+from hpo.storage.errors import StorageError
 from hpo.storage.store import Store
 
 __all__ = ["StorageError", "Store", "study_names"]

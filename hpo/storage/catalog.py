@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from hpo.storage.connection import StorageError
 from hpo.storage.database import Database
+from hpo.storage.errors import StorageError
 from hpo.storage.rows import checksum, dumped
 from hpo.storage.schema import studies, trials
 

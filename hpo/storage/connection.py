@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
 
+from hpo.storage.errors import QUEUE_SECONDS, StorageError, damaged, explained, first_line
 from hpo.storage.schema import APPLICATION_ID, VERSION
 
 LOG_PAGES = 300  # of a write-ahead log between two checkpoints: about 100 commits
-BUSY_SECONDS = 30  # how long to wait for another process's transaction
-
-
-class StorageError(Exception):
-    """A storage cannot be used as asked; the message says what is wrong and what to do."""
+BUSY_SECONDS = 30  # how long SQLite itself waits for another process's transaction
 
 
 def connect(storage: str | os.PathLike[str], *, create: bool) -> Engine:
@@ -47,7 +46,14 @@ def connect(storage: str | os.PathLike[str], *, create: bool) -> Engine:
         if not create:
             raise StorageError(f"storage={str(path)!r}: there is no such file")
         _create(path, driver)
-    return _file(path, driver)
+    begin = time.monotonic()
+    while True:
+        try:
+            return _file(path, driver)
+        except StorageError as error:
+            is_locked = isinstance(error.__cause__, DBAPIError) and "locked" in str(error.__cause__.orig)
+            if not is_locked or time.monotonic() - begin > QUEUE_SECONDS:
+                raise
 
 
 def sqlite_path(storage: str | os.PathLike[str]) -> Path | None:
@@ -56,6 +62,8 @@ def sqlite_path(storage: str | os.PathLike[str]) -> Path | None:
         return Path(storage)
     if not isinstance(storage, str) or not storage:
         raise ValueError(f"storage={storage!r}: must be a path, a database URL or None")
+    if storage == ":memory:":
+        raise ValueError(f"storage={storage!r}: names no file; storage=None keeps a study in memory")
     if "://" not in storage:
         return Path(storage)
     scheme = storage.partition("://")[0]
@@ -129,7 +137,7 @@ def _create(path: Path, driver: Any) -> None:
         except FileExistsError:
             pass  # another process was quicker, and its file is as good
         except OSError:  # a file system without links
-            os.replace(temporary, path)
+            _move(temporary, path)
         _sync_folder(folder)
     except DBAPIError as error:
         raise explained(error, str(path)) from error
@@ -138,6 +146,16 @@ def _create(path: Path, driver: Any) -> None:
     finally:
         for suffix in ("", "-journal", "-wal", "-shm"):
             temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
+
+
+def _move(temporary: Path, path: Path) -> None:
+    """Give a file its name unless there is one of that name; a lock keeps others from doing so meanwhile."""
+    lock = path.with_name(f".{path.name}.lock")
+    with lock.open("ab") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        if not path.exists():
+            os.replace(temporary, path)
+        lock.unlink(missing_ok=True)  # whoever waits for it, or makes another, finds the file there
 
 
 def _sqlite_engine(path: Path, driver: Any) -> Engine:
@@ -213,6 +231,13 @@ def _server(url: str, create: bool) -> Engine:
     except (ImportError, NoSuchModuleError) as error:
         raise StorageError(f"PostgreSQL needs psycopg: pip install hpo[postgresql] ({error})") from error
     shown = parsed.render_as_string(hide_password=True)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: Any) -> None:
+        # A host that froze in the middle of a search would keep all others waiting for good.
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{QUEUE_SECONDS}s'")
+        connection.commit()
+
     try:
         with engine.begin() as connection:
             # Several hosts may come at once: one of them makes the tables.
@@ -224,7 +249,7 @@ def _server(url: str, create: bool) -> Engine:
             _check_version(connection, shown)
     except DBAPIError as error:
         engine.dispose()
-        raise StorageError(f"storage={shown!r}: {_first_line(error)}") from error
+        raise StorageError(f"storage={shown!r}: {first_line(error)}") from error
     return engine
 
 
@@ -248,33 +273,6 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", "hpo:storage/migrations")
     config.attributes["connection"] = connection
     command.upgrade(config, VERSION)
-
-
-def damaged(path: str | os.PathLike[str], what: str) -> StorageError:
-    """The error for a damaged file."""
-    return StorageError(
-        f"storage={str(path)!r}: is damaged ({what}). It is left as it is; "
-        f"`hpo storage recover` saves what it still holds into a new file"
-    )
-
-
-def explained(error: DBAPIError, shown: str) -> StorageError:
-    """A database's error in words that help."""
-    message = _first_line(error)
-    if "malformed" in message or "not a database" in message:
-        return damaged(shown, message)
-    if "disk is full" in message or "disk I/O error" in message or "readonly" in message:
-        return StorageError(
-            f"storage={shown!r}: could not be written ({message}). What was recorded before is safe; "
-            "make room and go on with hpo.load_study"
-        )
-    if "locked" in message:
-        return StorageError(f"storage={shown!r}: another process held it for over {BUSY_SECONDS} s")
-    return StorageError(f"storage={shown!r}: {message}")
-
-
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig or error).strip().split("\n")[0]
 
 
 def _umask() -> int:

@@ -6,17 +6,17 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from hpo.storage.connection import StorageError, connect, damaged, explained
+from hpo.storage.connection import connect
+from hpo.storage.errors import QUEUE_SECONDS, StorageError, damaged, explained
 
 T = TypeVar("T")
 
 RECONNECT_SECONDS = 60.0  # how long to wait for a server that went away
-QUEUE_SECONDS = 600.0  # how long to queue for a file that others write: each may search meanwhile
 
 
 class Database:
@@ -78,6 +78,10 @@ class Database:
     def _once(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction; an error undoes it."""
         if self._connection is not None:
+            driver: Any = self._connection.connection.driver_connection
+            if driver.in_transaction:  # an exception came in the middle of SQLAlchemy itself
+                self._connection.rollback()
+                driver.rollback()
             with self._connection.begin():
                 return work(self._connection)
         with self.engine.begin() as connection:

@@ -20,6 +20,12 @@ class Owner:
     _alive: ClassVar[weakref.WeakValueDictionary[str, Owner]] = weakref.WeakValueDictionary()
 
     def __init__(self) -> None:
+        self.token = ""
+        self.leave()
+
+    def leave(self) -> None:
+        """Take another name; the one before is that of nobody any more."""
+        Owner._alive.pop(self.token, None)
         pid = os.getpid()
         self.token = f"{_machine()}|{pid}|{_birth(pid)}|{uuid.uuid4().hex}"
         Owner._alive[self.token] = self

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from hpo.storage.connection import StorageError
+from hpo.storage.errors import StorageError
 
 SUFFIX = "-owners"  # of the file beside an SQLite file in which each open study locks one byte
 
@@ -23,6 +23,9 @@ class Presence(Protocol):
     @property
     def token(self) -> str:
         """Its name, kept up from now on."""
+
+    def leave(self) -> None:
+        """Give the name up; the next use has another."""
 
     def is_dead(self, token: str) -> bool:
         """Whether the study behind a token is known to be gone."""
@@ -37,8 +40,10 @@ class Locked:
     """
 
     def __init__(self, database: Path) -> None:
-        self._path = database.absolute().with_name(database.name + SUFFIX)
+        there = database.resolve()  # one file by all its names, through links too
+        self._path = there.with_name(there.name + SUFFIX)
         self._token: str | None = None
+        self._release: weakref.finalize[..., Locked] | None = None
 
     @property
     def token(self) -> str:
@@ -52,9 +57,15 @@ class Locked:
                 raise StorageError(
                     f"storage: {str(self._path)!r} cannot be locked, which says who runs a trial ({error})"
                 ) from error
-            weakref.finalize(self, file.release, place)
+            self._release = weakref.finalize(self, file.release, place)
             self._token = str(place)
         return self._token
+
+    def leave(self) -> None:
+        """Unlock the byte; the next token is another."""
+        if self._release is not None:
+            self._release()
+        self._token = None
 
     def is_dead(self, token: str) -> bool:
         """Whether nobody holds that byte."""

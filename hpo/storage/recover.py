@@ -15,7 +15,8 @@ from typing import Any
 
 from sqlalchemy import Double, insert
 
-from hpo.storage.connection import StorageError, connect
+from hpo.storage.connection import connect
+from hpo.storage.errors import StorageError
 from hpo.storage.pages import records
 from hpo.storage.rows import RECORD, checksum, dumped, row_checksum
 from hpo.storage.schema import events, studies, trials

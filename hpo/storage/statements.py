@@ -18,7 +18,9 @@ _NEW_RECORD: dict[str, Any] = {n: bindparam(f"new_{n}") for n in (*RECORD, "chec
 ALL = select(*COLUMNS).where(_OF_STUDY).order_by(trials.c.number)
 ONE = select(*COLUMNS).where(_OF_STUDY, _IS_TRIAL)
 NEW = select(*COLUMNS).where(_OF_STUDY, trials.c.number >= bindparam("known")).order_by(trials.c.number)
-SOME = select(*COLUMNS).where(_OF_STUDY, trials.c.number.in_(bindparam("numbers", expanding=True)))
+_IS_ONE_OF = trials.c.number.in_(bindparam("numbers", expanding=True))
+SOME = select(*COLUMNS).where(_OF_STUDY, _IS_ONE_OF)
+STANDING = select(trials.c.number, trials.c.state, trials.c.attempt).where(_OF_STUDY, _IS_ONE_OF)
 RUNNING = select(*COLUMNS, trials.c.owner, trials.c.lease).where(_OF_STUDY, trials.c.state == "running")
 INSERT = insert(trials)
 START = (

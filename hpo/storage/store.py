@@ -94,6 +94,11 @@ class Store:
         """Let go of the database."""
         self._database.close()
 
+    def leave(self) -> None:
+        """Be someone else from now on: whoever looks next queues again what ran here, as of the dead."""
+        self._presence.leave()
+        self._seen_version = -1
+
     def redefine(self, definition: dict[str, Any]) -> None:
         """Replace the study's definition."""
         catalog.redefine(self._database, self._key, definition)
@@ -113,7 +118,7 @@ class Store:
             raise self._database.damaged("trials are missing")
         return found
 
-    def catch_up(self, known: int, unfinished: Collection[int]) -> list[Trial]:
+    def catch_up(self, known: Sequence[Trial], unfinished: Collection[int]) -> list[Trial]:
         """Trials that changed since they were read; those that dead processes ran are queued again."""
 
         def work(connection: Connection) -> list[Trial]:
@@ -124,15 +129,15 @@ class Store:
 
     # -- the life of a trial ---------------------------------------------------------------------------
 
-    def put(self, known: int, unfinished: Collection[int], propose: Propose) -> Trial:
+    def put(self, known: Sequence[Trial], unfinished: Collection[int], propose: Propose) -> Trial:
         """Write the next trial under the study's lock: to be run here, queued, or finished elsewhere.
 
         Parameters
         ----------
-        known : int
+        known : sequence of Trial
             Trials that the caller knows.
         unfinished : collection of int
-            Those of them whose end it has not seen.
+            Numbers of those of them whose end it has not seen.
         propose : callable
             Is given what changed since, and returns the trial to write: a queued one that starts, or a new
             one with the next number. Called again where the database had to be reached anew.
@@ -144,13 +149,17 @@ class Store:
             changed = self._changes(connection, known, unfinished)
             if written and written[-1] in changed:
                 return written[-1]  # that commit held; only its answer was lost with the connection
-            n_known = max([known, *(trial.number + 1 for trial in changed)])
+            n_known = max([len(known), *(trial.number + 1 for trial in changed)])
             trial = propose(changed)
             written.append(trial)
             self._write(connection, trial, is_new=trial.number >= n_known)
             return trial
 
-        return self._database.transact(work)
+        try:
+            return self._database.transact(work)
+        except BaseException:  # whether it was written is not known: the next one looks
+            self._seen_version = -1
+            raise
 
     def end(self, trial: Trial) -> Trial:
         """Write the end of an attempt, a result or its return to the queue; returns what there is then.
@@ -187,7 +196,9 @@ class Store:
         if not self._database.is_sqlite:  # SQLite's transactions hold the whole file
             connection.execute(select(studies.c.id).where(studies.c.id == self._key).with_for_update())
 
-    def _changes(self, connection: Connection, known: int, unfinished: Collection[int]) -> list[Trial]:
+    def _changes(
+        self, connection: Connection, known: Sequence[Trial], unfinished: Collection[int]
+    ) -> list[Trial]:
         """Trials that are new or no longer what the caller knows; the lost ones are queued again first."""
         if self._database.is_sqlite:
             version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
@@ -195,10 +206,13 @@ class Store:
                 return []  # nobody but us has written
             self._seen_version = version
         self._take_over(connection)
-        # Two statements, each by an index: one with OR goes through all trials.
+        # Each by an index: one statement with OR goes through all trials. A long queue is not read anew
+        # for every trial, but looked through for what has changed.
         mine = {"study": self._key}
-        rows = connection.execute(statements.SOME, {**mine, "numbers": list(unfinished)}).all()
-        return self._parsed([*rows, *connection.execute(statements.NEW, {**mine, "known": known}).all()])
+        standing = connection.execute(statements.STANDING, {**mine, "numbers": list(unfinished)}).all()
+        moved = [n for n, *stands in standing if stands != [known[n].state, known[n].attempt]]
+        rows = connection.execute(statements.SOME, {**mine, "numbers": moved}).all() if moved else []
+        return self._parsed([*rows, *connection.execute(statements.NEW, {**mine, "known": len(known)}).all()])
 
     def _write(self, connection: Connection, trial: Trial, *, is_new: bool) -> None:
         is_running = trial.state is TrialState.RUNNING
