@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Protocol
 
-from hpo.execution import LiveTrial, Outcome, Runner
+from hpo.book import Book
+from hpo.execution import LiveTrial, Runner
 from hpo.searchers.base import SearchSpaceExhausted
 from hpo.trial import Trial
 
@@ -16,27 +16,35 @@ POLL_SECONDS = 0.25  # how often a stop or the deadline is looked at while worke
 RETRIED = ("crash", "lost")  # failures of the place, which may not happen again
 
 
-class Askable(Protocol):
-    """What the loop needs of a study."""
+@dataclass(frozen=True)
+class StudyView:
+    """What the loop sees of a study.
 
-    @property
-    def is_stopping(self) -> bool:
-        """Whether no further trial shall begin."""
+    Attributes
+    ----------
+    book : Book
+    ask : callable
+        Gives the next trial.
+    live : callable
+        What the objective is given of a trial.
+    is_stopping : callable
+        Says whether no further trial shall begin.
+    window : int or None
+        See `Study`; None: every suggestion sees all there is.
+    """
+
+    book: Book
+    ask: Callable[[], Trial]
+    live: Callable[[Trial], LiveTrial]
+    is_stopping: Callable[[], bool]
+    window: int | None
 
     def may_ask(self, running: Collection[int]) -> bool:
-        """Whether the next trial may begin while these are running."""
-
-    def ask(self) -> Trial:
-        """Next trial."""
-
-    def live(self, trial: Trial) -> LiveTrial:
-        """What the objective is given."""
-
-    def finish(self, trial: Trial, outcome: Outcome) -> Trial:
-        """Record an outcome; the trial is not finished where someone else has taken it over."""
-
-    def requeue(self, trial: Trial) -> None:
-        """Try it again later."""
+        """In deterministic order suggestion k waits for the trials up to k - window that run here."""
+        ledger = self.book.ledger
+        if self.window is None or not running or ledger.first_queued is not None:
+            return True
+        return len(ledger) - min(running) < self.window
 
 
 @dataclass(frozen=True)
@@ -52,10 +60,11 @@ class Limits:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
 
-def run(study: Askable, runner: Runner, limits: Limits, on_finish: Callable[[int, Trial], None]) -> None:
+def run(study: StudyView, runner: Runner, limits: Limits, on_finish: Callable[[int, Trial], None]) -> bool:
     """Run trials; `on_finish` is told how many are done, and the last one.
 
-    What is running when an exception ends the loop is queued again.
+    Returns whether it ended for want of configurations to try. What is running when an exception ends
+    the loop is queued again.
     """
     running: dict[int, Trial] = {}
     starts: Counter[int] = Counter()
@@ -76,10 +85,10 @@ def run(study: Askable, runner: Runner, limits: Limits, on_finish: Callable[[int
             ended = []
             for number, outcome in runner.wait(POLL_SECONDS):
                 if outcome.failure in RETRIED and starts[number] <= limits.max_retries:
-                    study.requeue(running.pop(number))
+                    _requeue(study, running.pop(number))
                     is_exhausted = False  # there is something to run again
                     continue
-                finished = study.finish(running[number], outcome)
+                finished = study.book.finish(number, running[number].attempt, outcome)
                 del running[number]
                 if finished.state.is_finished:
                     ended.append(finished)
@@ -87,17 +96,22 @@ def run(study: Askable, runner: Runner, limits: Limits, on_finish: Callable[[int
                 done += 1
                 on_finish(done, finished)
         is_clean = True
+        return is_exhausted
     finally:
         runner.close(kill=not is_clean)
         for _, trial in sorted(running.items()):
-            study.requeue(trial)
+            _requeue(study, trial)
 
 
-def _may_start(study: Askable, runner: Runner, limits: Limits, done: int, running: Collection[int]) -> bool:
+def _requeue(study: StudyView, trial: Trial) -> None:
+    study.book.requeue(trial.number, trial.attempt)
+
+
+def _may_start(study: StudyView, runner: Runner, limits: Limits, done: int, running: Collection[int]) -> bool:
     return (
         len(running) < runner.capacity
         and (limits.n_trials is None or done + len(running) < limits.n_trials)
-        and not study.is_stopping
+        and not study.is_stopping()
         and not limits.is_over()
         and study.may_ask(running)
     )

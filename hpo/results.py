@@ -5,13 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from hpo.book import Book
+from hpo.searchers import Searcher
+from hpo.space import Space
 from hpo.trial import Params, Trial, TrialState, handed_out
 
 
 class Results:
     """The reading half of a `Study`."""
 
+    space: Space
+    direction: str
+    searcher: Searcher
+    name: str
     _book: Book
+
+    def __repr__(self) -> str:
+        best = self._book.ledger.best
+        found = "" if best is None else f", best_value={best.value!r}"
+        return (
+            f"<Study {self.name!r}: {self.direction} over {len(self.space)} parameters with "
+            f"{type(self.searcher).__name__}, {len(self._book.ledger)} trials{found}>"
+        )
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -29,7 +43,7 @@ class Results:
         """
         best = self._book.ledger.best
         if best is None:
-            raise ValueError(f"best_trial: none of the {len(self._book.ledger)} trials is complete")
+            raise ValueError(f"best_trial: {self._why_none()}")
         return handed_out(best)
 
     @property
@@ -58,7 +72,7 @@ class Results:
         complete = [trial.number for trial in ledger.trials if trial.state is TrialState.COMPLETE]
         number = recommend(ledger.space, ledger.history(len(ledger), window=None), complete)
         if number is None:
-            raise ValueError(f"recommend: none of the {len(ledger)} trials is complete")
+            raise ValueError(f"recommend: {self._why_none()}")
         return handed_out(ledger.trials[number])
 
     def dataframe(self) -> Any:
@@ -79,4 +93,13 @@ class Results:
             }
             for t in ledger.trials
         ]
-        return pd.DataFrame(rows)
+        names = [f"params_{name}" for name in ledger.space.names]
+        columns = ["number", "state", "value", *names, "seconds", "search_seconds", "failure", "reason"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def _why_none(self) -> str:
+        """Why there is no best trial, with what the latest failure says."""
+        trials = self._book.ledger.trials
+        reasons = [f"{t.failure}: {t.reason}" for t in trials if t.state is TrialState.FAILED and t.reason]
+        latest = f"; the latest failure is {reasons[-1]}" if reasons else ""
+        return f"none of the {len(trials)} trials is complete{latest}"

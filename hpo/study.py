@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from hpo.book import Book, finished
 from hpo.definition import check, definition
-from hpo.execution import LiveTrial, Objective, Options, Outcome, Runner, make_runner, told
+from hpo.execution import LiveTrial, Objective, Options, Runner, make_runner, told
 from hpo.interrupts import stopping_on_interrupt
 from hpo.ledger import Ledger
-from hpo.loop import Limits, run
+from hpo.loop import Limits, StudyView, run
 from hpo.progress import Progress
 from hpo.pruning import Pruner, resolve_pruner
 from hpo.results import Results
@@ -23,6 +24,8 @@ from hpo.searchers import Searcher, resolve
 from hpo.space import Space
 from hpo.suggest import live, suggested
 from hpo.trial import Trial, TrialState, handed_out
+
+FEWEST_FAILED = 3  # of a run, all of them, before it is said that the objective may be at fault
 
 Callback = Callable[["Study", Trial], None]
 Storage = str | os.PathLike[str]
@@ -265,8 +268,10 @@ class Study(Results):
                 stacklevel=3,
             )
         deadline = None if options.timeout is None else time.monotonic() + options.timeout
+        states: Counter[TrialState] = Counter()
 
         def report(done: int, trial: Trial) -> None:
+            states[trial.state] += 1
             bar.update(done, self._book.ledger.best)
             for callback in options.callbacks:
                 callback(self, handed_out(trial))
@@ -276,8 +281,18 @@ class Study(Results):
             bar.say("finishing the running trials; Ctrl-C again ends them")
 
         with Progress(options.progress, options.n_trials) as bar, stopping_on_interrupt(interrupted):
-            run(_Loop(self), runner, Limits(options.n_trials, deadline, options.max_retries), report)
+            limits = Limits(options.n_trials, deadline, options.max_retries)
+            view = StudyView(
+                self._book, self.ask, self._live, lambda: self._is_stopping, self._visible_window()
+            )
+            if run(view, runner, limits, report):
+                bar.say("nothing is left to try: the search ends here")
+        if states[TrialState.FAILED] >= FEWEST_FAILED and len(states) == 1:
+            warnings.warn(f"all {states.total()} trials failed: {self._why_none()}", stacklevel=3)
         return self
+
+    def _live(self, trial: Trial) -> LiveTrial:
+        return live(trial, self._book.ledger, self.pruner, self.seed, self._visible_window())
 
     def _visible_window(self) -> int | None:
         return None if self._sees_all else self.window or 1
@@ -285,33 +300,3 @@ class Study(Results):
     def _suggest(self) -> Trial:
         """A new trial; only the book calls this, which keeps others away meanwhile."""
         return suggested(self._book.ledger, self.searcher, self.seed, self._visible_window())
-
-
-class _Loop:
-    """The side of a study that its loop sees."""
-
-    def __init__(self, study: Study) -> None:
-        self._study = study
-        self._book = study._book
-        self.ask = study.ask
-
-    @property
-    def is_stopping(self) -> bool:
-        return self._study._is_stopping
-
-    def may_ask(self, running: Collection[int]) -> bool:
-        """In deterministic order suggestion k waits for the trials up to k - window that run here."""
-        ledger = self._book.ledger
-        if self._study._sees_all or not running or ledger.first_queued is not None:
-            return True
-        return len(ledger) - min(running) < (self._study.window or 1)
-
-    def live(self, trial: Trial) -> LiveTrial:
-        study = self._study
-        return live(trial, self._book.ledger, study.pruner, study.seed, study._visible_window())
-
-    def finish(self, trial: Trial, outcome: Outcome) -> Trial:
-        return self._book.finish(trial.number, trial.attempt, outcome)
-
-    def requeue(self, trial: Trial) -> None:
-        self._book.requeue(trial.number, trial.attempt)

@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "hpo.ledger": ("hpo.space", "hpo.trial"),
     "hpo.interrupts": (),
     "hpo.book": ("hpo.trial", "hpo.ledger", "hpo.execution", "hpo.interrupts"),
-    "hpo.results": ("hpo.trial", "hpo.book", "hpo.recommendation"),
+    "hpo.results": ("hpo.space", "hpo.trial", "hpo.searchers", "hpo.book", "hpo.recommendation"),
     "hpo.suggest": (
         "hpo.space",
         "hpo.trial",
@@ -43,7 +43,7 @@ MAY_IMPORT = {
         "hpo.pruning",
         "hpo.searchers.base",
     ),
-    "hpo.loop": ("hpo.trial", "hpo.searchers.base", "hpo.execution"),
+    "hpo.loop": ("hpo.trial", "hpo.searchers.base", "hpo.execution", "hpo.book"),
     "hpo.definition": ("hpo.space", "hpo.searchers", "hpo.pruning"),
     "hpo.recommendation": ("hpo.space", "hpo.trial", "hpo.gp", "hpo.threads"),
     "hpo.compare": ("hpo.space", "hpo.trial", "hpo.searchers", "hpo.study", "hpo.plots", "hpo.compare"),

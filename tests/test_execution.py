@@ -8,12 +8,16 @@ import sys
 import textwrap
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
 
 import hpo
+from hpo.execution import LiveTrial, Options, Outcome
+from hpo.execution.executors import ExecutorRunner
 
 SPACE = hpo.Space({"x": hpo.Float(0, 1), "n": hpo.Int(0, 5)})
 
@@ -310,3 +314,108 @@ def test_a_memory_limit_beyond_all_memory_is_none():
         loss, 2, n_jobs=2, trial_memory_limit=2**70, progress=False
     )
     assert [str(t.state) for t in study.trials] == ["complete"] * 2
+
+
+class Speechless:
+    def __repr__(self):
+        raise RuntimeError("no words")
+
+
+class Endless(Exception):
+    def __str__(self):
+        return "x" * 10**6
+
+
+def odd(params, trial):
+    if trial.number == 0:
+        return Speechless()
+    if trial.number == 1:
+        return [0.0] * 10**6
+    if trial.number == 2:
+        raise Endless
+    if trial.number == 3:
+        trial.report(0.5, 2**63)
+    if trial.number == 4:
+        trial.reports[1] = 0.5
+    return 1.0
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_what_cannot_be_shown_or_kept_costs_its_own_trial(tmp_path, n_jobs):
+    study = hpo.Study(SPACE, searcher="random", seed=0, pruner="median", storage=tmp_path / "runs.db")
+    study.optimize(odd, n_trials=6, n_jobs=n_jobs, progress=False)
+    reasons = [t.reason for t in study.trials]
+    assert [t.failure for t in study.trials] == ["invalid value"] * 2 + ["exception"] * 3 + [None]
+    assert "Speechless" in reasons[0]
+    assert "(list): must be a finite real number" in reasons[1]
+    assert max(len(reason) for reason in reasons[:5]) < 2_300
+    assert "step=9223372036854775808: must be a whole number from 0 to 2**63 - 1" in reasons[3]
+    assert "does not support item assignment" in reasons[4]
+
+
+@pytest.mark.parametrize("objective", [lambda: 0, lambda a, b, c: 0, lambda **k: 0, lambda p, *, more: 0])
+def test_an_objective_that_takes_other_arguments_is_refused(objective):
+    study = hpo.Study(SPACE, searcher="random")
+    with pytest.raises(ValueError, match=r"objective=.*must take params, or params and trial"):
+        study.optimize(objective, n_trials=2)
+    assert study.trials == ()
+
+
+def by_name(params, *, trial):
+    return float(trial.number)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_trial_may_be_taken_by_its_name_alone(n_jobs):
+    study = hpo.minimize(by_name, SPACE, searcher="random", n_trials=2, n_jobs=n_jobs, progress=False)
+    assert [t.value for t in study.trials] == [0.0, 1.0]
+
+
+class Together:
+    """Two trials at a time, which end together."""
+
+    capacity = 2
+
+    def __init__(self):
+        self._running = []
+
+    def submit(self, live):
+        self._running.append(live)
+
+    def wait(self, timeout):
+        ended, self._running = self._running, []
+        return [(live.number, Outcome(hpo.TrialState.COMPLETE, 1.0)) for live in ended]
+
+    def close(self, *, kill):
+        pass
+
+
+def test_results_that_came_together_are_recorded_before_a_callback_may_raise():
+    study = hpo.Study(SPACE, searcher="random", seed=0, window=2)
+
+    def callback(study, trial):
+        raise RuntimeError("callback")
+
+    with pytest.raises(RuntimeError, match="callback"):
+        study._run(Together(), Options(n_trials=4, callbacks=(callback,)))
+    assert [str(t.state) for t in study.trials] == ["complete", "complete"]
+
+
+def test_what_a_pool_returned_before_it_broke_is_recorded():
+    done, broken = Future(), Future()
+    done.set_result(Outcome(hpo.TrialState.COMPLETE, 1.0))
+    broken.set_exception(BrokenProcessPool("a worker died"))
+    runner = ExecutorRunner(loss, ThreadPoolExecutor(1), 2)
+    futures = iter([broken, done])
+    runner._submit = lambda live: next(futures)
+    for number in (0, 1):
+        runner.submit(LiveTrial(number, {}))
+    assert [number for number, _ in runner.wait(1.0)] == [1]
+    with pytest.raises(BrokenProcessPool):
+        runner.wait(1.0)
+
+
+def test_numpys_numbers_of_workers_are_numbers(tmp_path):
+    study = hpo.Study(SPACE, searcher="random", seed=0, storage=tmp_path / "runs.db")
+    study.optimize(loss, n_trials=np.int64(2), n_jobs=np.int64(2), progress=False)
+    assert hpo.load_study(tmp_path / "runs.db").window == 2

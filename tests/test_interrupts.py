@@ -12,22 +12,30 @@ from hpo.interrupts import Undisturbed
 SPACE = {"x": hpo.Float(0, 1)}
 
 
-def test_the_first_interrupt_waits_for_the_end_of_the_block():
+def interrupted(times):
+    """Which of so many interrupts in an undisturbed block did not end it at once."""
     done = []
-    with pytest.raises(KeyboardInterrupt), Undisturbed():
-        signal.raise_signal(signal.SIGINT)
-        done.append("after the first")
-    assert done == ["after the first"]
+
+    def block():
+        with Undisturbed():
+            for i in range(times):
+                signal.raise_signal(signal.SIGINT)
+                done.append(i + 1)
+
+    with pytest.raises(KeyboardInterrupt):
+        block()
+    return done
+
+
+def test_the_first_interrupt_waits_for_the_end_of_the_block():
+    done = interrupted(times=1)
+    assert done == [1]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_the_second_interrupt_does_not_wait():
-    done = []
-    with pytest.raises(KeyboardInterrupt), Undisturbed():
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
-        done.append("after the second")
-    assert done == []
+    done = interrupted(times=2)
+    assert done == [1]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -51,6 +59,13 @@ def test_an_ignored_interrupt_stays_ignored_and_other_threads_are_left_alone():
     assert seen == [signal.default_int_handler]
 
 
+def endless(study, seconds):
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    while True:
+        trial = study.ask()
+        study.tell(trial, trial.params["x"])
+
+
 @pytest.mark.parametrize("is_stored", [False, True])
 def test_a_loop_of_ask_and_tell_can_be_interrupted_anywhere(tmp_path, is_stored):
     rng = random.Random(0)
@@ -59,10 +74,7 @@ def test_a_loop_of_ask_and_tell_can_be_interrupted_anywhere(tmp_path, is_stored)
     try:
         for _ in range(60):
             with pytest.raises(KeyboardInterrupt):
-                signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.0005, 0.01))
-                while True:
-                    trial = study.ask()
-                    study.tell(trial, trial.params["x"])
+                endless(study, rng.uniform(0.0005, 0.01))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)

@@ -267,3 +267,18 @@ def test_a_copy_of_a_choice_is_the_choice():
         study.tell(study.ask(), 1.0)
     with pytest.raises(hpo.SpaceError, match="must be one of"):
         study.enqueue({"c": [np.ones(2), 1]})
+
+
+def test_when_every_trial_fails_it_is_said_why():
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    with pytest.warns(UserWarning, match=r"all 3 trials failed: .*AttributeError: 'dict' object has no"):
+        study.optimize(lambda params: params.x, n_trials=3, progress=False)
+    with pytest.raises(ValueError, match=r"best_trial: none of the 3 trials is complete; the latest .*'x'"):
+        study.best_trial  # noqa: B018
+    assert repr(study) == "<Study 'study': minimize over 2 parameters with RandomSearcher, 3 trials>"
+
+
+def test_a_study_without_trials_is_a_table_without_rows():
+    frame = hpo.Study(SPACE, searcher="random").dataframe()
+    assert len(frame) == 0
+    assert [*frame.columns][:3] == ["number", "state", "value"]

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import hpo
+from hpo.storage import StorageError
 from hpo.storage.presence import Locked
+from hpo.storage.store import Store
 
 ROOT = Path(__file__).parents[2]
 SPACE = {"x": hpo.Float(0, 1)}
@@ -105,3 +107,35 @@ def test_the_results_of_an_attempt_that_was_given_up_are_logged(tmp_path):
     assert hpo.load_study(file).trials[0].value == 1.0
     messages = store._database.transact(lambda c: c.execute(select(events.c.message)).scalars().all())
     assert sum("late result of attempt 1" in message for message in messages) == 2
+
+
+def test_a_file_is_one_by_all_its_names(other, tmp_path):
+    file, _ = other
+    link = tmp_path / "link.db"
+    link.symlink_to(file.name)
+    assert states(link) == ["running"]
+
+
+def test_what_could_not_be_queued_again_is_taken_over(tmp_path, monkeypatch):
+    """As on a disk that is full for a while: the same object goes on, and so does another."""
+    file = tmp_path / "runs.db"
+    study = hpo.Study(SPACE, searcher="random", seed=0, storage=file)
+    is_full = []
+
+    def end(store, trial, original=Store.end):
+        if trial.number == 1 and is_full:
+            raise StorageError("no room")
+        return original(store, trial)
+
+    monkeypatch.setattr(Store, "end", end)
+    is_full.append(True)
+    with pytest.raises(StorageError, match="no room"):
+        study.optimize(lambda params: params["x"], n_trials=3, progress=False)
+    is_full.clear()
+    assert states(file) == ["complete", "queued"]
+    study.optimize(lambda params: params["x"], n_trials=2, progress=False)
+    assert [(t.number, str(t.state), t.attempt) for t in study.trials] == [
+        (0, "complete", 1),
+        (1, "complete", 2),
+        (2, "complete", 1),
+    ]

@@ -13,6 +13,7 @@ import pytest
 
 import hpo
 from hpo.storage import StorageError
+from hpo.storage.store import Store
 
 SPACE = hpo.Space({"x": hpo.Float(0, 1), "n": hpo.Int(1, 5), "k": hpo.Categorical(["a", ("b", 1)])})
 
@@ -173,3 +174,45 @@ def test_two_processes_share_a_file(tmp_path):
     trials = hpo.load_study(file).trials
     assert [t.number for t in trials] == list(range(40))
     assert all(t.state == "complete" and t.value == loss(t.params) for t in trials)
+
+
+def test_a_file_system_without_links_keeps_what_another_process_made_meanwhile(tmp_path, monkeypatch):
+    file = tmp_path / "runs.db"
+
+    def no_link(*args, original=os.link):
+        monkeypatch.setattr(os, "link", original)
+        first = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file, name="first")
+        first.add_trial({"x": 0.5}, 1.0)
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(os, "link", no_link)
+    hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file, name="second")
+    assert hpo.load_study(file, "first").best_value == 1.0
+    assert hpo.load_study(file, "second").trials == ()
+    assert {path.name for path in tmp_path.iterdir()} <= {"runs.db", "runs.db-journal", "runs.db-owners"}
+
+
+def test_a_long_queue_is_read_for_what_changed_only(tmp_path, monkeypatch):
+    file = tmp_path / "runs.db"
+    study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file)
+    other = hpo.load_study(file)
+    for i in range(5):
+        study.enqueue({"x": i / 5})
+    assert other.ask().params == {"x": 0.0}
+    read = []
+
+    def parsed(store, rows, original=Store._parsed):
+        read.extend(rows)
+        return original(store, rows)
+
+    monkeypatch.setattr(Store, "_parsed", parsed)
+    assert study.enqueue({"x": 1.0}).number == 5
+    assert [row.number for row in read] == [0]
+    assert [str(t.state) for t in study.trials] == ["running"] + ["queued"] * 5
+
+
+def test_no_name_of_a_file_is_memory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="storage=':memory:': names no file; storage=None"):
+        hpo.Study({"x": hpo.Float(0, 1)}, storage=":memory:")
+    assert list(tmp_path.iterdir()) == []
