@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import numbers
 import warnings
@@ -87,6 +88,13 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
         self.searcher = searcher
         self.n_trials = n_trials
         self.random_state = random_state
+
+    def __sklearn_clone__(self) -> SearchCV:
+        clone: SearchCV = super().__sklearn_clone__()
+        # scikit-learn copies the values of a dict apart. Estimators are told by identity: those of a
+        # condition must stay those among the choices.
+        clone.space = copy.deepcopy(self.space)
+        return clone
 
     def _run_search(self, evaluate_candidates: Callable[..., dict[str, Any]]) -> None:
         if (

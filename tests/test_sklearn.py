@@ -7,8 +7,8 @@ from scipy import stats
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GroupKFold, KFold, RandomizedSearchCV, cross_val_score
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import GroupKFold, KFold, RandomizedSearchCV, cross_val_score, cross_validate
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import check_estimator
@@ -74,6 +74,21 @@ def test_clones_and_searches_a_pipeline_inside_another():
                          n_trials=3, cv=3, random_state=0)  # fmt: skip
     assert clone(inner).get_params()["n_trials"] == 3
     assert cross_val_score(make_pipeline(StandardScaler(), inner), X, y, cv=3).mean() > 0.9
+
+
+def test_a_condition_on_an_estimator_outlives_a_clone():
+    linear, tree = LogisticRegression(), DecisionTreeClassifier()
+    space = {
+        "clf": hpo.Categorical([linear, tree]),
+        "clf__C": hpo.Float(0.01, 10, log=True, when={"clf": linear}),
+        "clf__max_depth": hpo.Int(1, 4, when={"clf": tree}),
+    }
+    for given in (space, hpo.Space(space)):
+        found = hpo.SearchCV(Pipeline([("clf", linear)]), given, searcher="random", n_trials=5, cv=3,
+                             random_state=0)  # fmt: skip
+        assert hpo.Space.of(clone(found).space).parameters["clf"].choices[0] is not linear
+        scores = cross_validate(clone(found), X, y, cv=3, error_score="raise", return_estimator=True)
+        assert {len(p) for p in scores["estimator"][0].cv_results_["params"]} == {2}
 
 
 @pytest.mark.filterwarnings("ignore:3 of 6 configurations")
