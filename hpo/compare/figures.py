@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from hpo.compare.curves import Array, Runs, by_time
+from hpo.compare.digits import column
 from hpo.compare.statistics import Interval, mean_interval
 from hpo.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, literal, styled
 
@@ -89,11 +90,12 @@ def differences(
         )  # fmt: skip
         mean, low, high = difference.mean, difference.low, difference.high
         known = not math.isnan(low)
+        (said,) = column([difference], signed=True)
         figure.add_scatter(
             x=[mean], y=[row], mode="markers", marker={"color": colour, "size": 12, "symbol": "diamond"},
             error_x={"type": "data", "symmetric": False, "array": [high - mean if known else 0],
                      "arrayminus": [mean - low if known else 0], "color": colour, "thickness": 3, "width": 7},
-            hovertemplate=f"{mean:.4g} [{low:.4g}, {high:.4g}]<extra>{row}</extra>",
+            hovertemplate=f"{said}<extra>{row}</extra>",
         )  # fmt: skip
     styled(figure, title, "").update_layout(height=_row_height(len(means)))
     figure.update_yaxes(autorange="reversed", type="category")
