@@ -260,6 +260,20 @@ def test_labels_that_look_like_numbers_are_names(tmp_path):
         assert figure.layout.yaxis.type == "category"
 
 
+def test_long_names_leave_room_for_the_numbers_and_the_plots(tmp_path):
+    names = ["a searcher of mine with a very long name A", "a searcher of mine with a very long name <B>"]
+    found = run(tmp_path, {"t": hpo.Task(truth, SPACE)}, repeats=2, searchers=dict.fromkeys(names, Near()))
+    axis = final_distribution(runs(found, "t"), "loss per digit and epoch of training (%)").layout
+    assert list(axis.yaxis.ticktext) == [
+        "a searcher of<br>…ery long name A",
+        "a searcher of<br>…y long name &lt;B&gt;",
+    ]
+    assert axis.yaxis.tickvals[0] == names[0]
+    assert max(map(len, axis.xaxis.title.text.split("<br>"))) <= 30
+    page = found.report(tmp_path / "report.html").read_text()
+    assert page.count('class="name keyed"') == page.count('class="name keyed"><i ') > 0
+
+
 def test_time_a_trial_is_of_the_trials_that_were_made(tmp_path):
     small = hpo.Task(lambda p: float(p["n"]), {"n": hpo.Int(1, 3)})
     found = run(tmp_path, {"t": small}, repeats=2, searchers={"grid": "grid"})
