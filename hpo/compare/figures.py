@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from hpo.compare.curves import Array, Runs, by_time
 from hpo.compare.digits import column
 from hpo.compare.statistics import Interval, mean_interval
-from hpo.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, literal, styled
+from hpo.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, literal, styled, two_lines
 
 KNOWN = {"gp": BLUE, "tpe": VERMILION, "genetic": GREEN, "grid": PURPLE, "random": GREY}
 SPARE = (ORANGE, SKY, "#332288", "#882255", "#117733", "#AA4499", "#661100", "#6699CC", "#999933")
@@ -181,17 +181,9 @@ def _rows(figure: go.Figure, title: str, names: Sequence[str]) -> go.Figure:
     styled(figure, wrapped, "").update_layout(height=110 + 46 * len(names))
     figure.update_yaxes(
         autorange="reversed", type="category",
-        tickvals=[literal(name) for name in names], ticktext=[_tick(name) for name in names],
+        tickvals=[literal(name) for name in names], ticktext=[two_lines(name, NARROW) for name in names],
     )  # fmt: skip
     return figure.update_xaxes(nticks=5)
-
-
-def _tick(name: str) -> str:
-    """A name in two lines at most; variants often differ at the end, so the middle is left out."""
-    lines = textwrap.wrap(name, NARROW)
-    if len(lines) > 2:
-        lines = [lines[0], "…" + name[1 - NARROW :].lstrip()]
-    return "<br>".join(map(literal, lines))
 
 
 def _pale(colour: str, opacity: float) -> str:
