@@ -39,14 +39,20 @@ _PUBLIC = {
     "SearchCV": "hpo.sklearn",
 }
 
-__all__ = list(_PUBLIC)
+_MODULES = ("plots",)
+
+__all__ = [*_PUBLIC, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"hpo.{name}")
+    if name == "__version__":
+        return import_module("importlib.metadata").version("hpo")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'hpo' has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_PUBLIC]
+    return [*globals(), *__all__, "__version__"]
