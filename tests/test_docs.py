@@ -25,7 +25,8 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
 
 def test_figures_and_the_version_are_found_where_the_tutorial_says():
     assert "hpo.plots.slices(study)" in blocks(TUTORIAL)
-    code = "import hpo, sys; assert 'plotly' not in sys.modules; print(hpo.__version__, hpo.plots.slices.__name__)"
+    code = "import hpo, sys; assert 'plotly' not in sys.modules; "
+    code += "print(hpo.__version__, hpo.plots.slices.__name__)"
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
     version = said.stdout.split()[0]
     assert said.stdout == f"{version} slices\n"

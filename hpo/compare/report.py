@@ -55,10 +55,7 @@ class Section:
 
 def write_report(comparison: Comparison, path: Path) -> Path:
     """Write `path` (HTML) and the Markdown beside it; returns `path`."""
-    if path.suffix == ".md":
-        raise ValueError(
-            f"path={str(path)!r}: must be that of the page, such as report.html; the tables go beside it"
-        )
+    _check_path(path)
     if not comparison.cells:
         raise ValueError("comparison: holds no finished run yet; there is nothing to report")
     context = _context(comparison)
@@ -69,7 +66,6 @@ def write_report(comparison: Comparison, path: Path) -> Path:
         lstrip_blocks=True,
     )
     environment.filters["markdown"] = _markdown
-    path.parent.mkdir(parents=True, exist_ok=True)
     plotly = Markup(get_plotlyjs())
     html = environment.overlay(autoescape=True).get_template("report.html.j2")
     path.write_text(html.render(plotlyjs=plotly, **context), encoding="utf-8")
@@ -77,6 +73,23 @@ def write_report(comparison: Comparison, path: Path) -> Path:
     tables = path.with_name(f"{path.name.removesuffix('.html')}.md")
     tables.write_text(markdown.render(**context), encoding="utf-8")
     return path
+
+
+def _check_path(path: Path) -> None:
+    """Make the folder of the page; raises ValueError where a page cannot be there."""
+    # A name such as v1.2 has a dot in it, not the suffix of another kind of file.
+    if path.suffix[1:].isalpha() and path.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(
+            f"path={str(path)!r}: must be that of the page, such as report.html; the tables go beside it"
+        )
+    if path.is_dir():
+        raise ValueError(f"path={str(path)!r}: is a folder; must be that of the page, such as report.html")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"path={str(path)!r}: must be in a folder that is there or can be made ({error.strerror})"
+        ) from None
 
 
 def _context(comparison: Comparison) -> dict[str, Any]:

@@ -249,6 +249,14 @@ def test_equal_means_and_a_baseline_without_a_value_are_said():
 def test_the_page_is_not_written_over_by_its_tables(toy, tmp_path):
     with pytest.raises(ValueError, match=r"path=.*report\.md"):
         toy.report(tmp_path / "report.md")
+    with pytest.raises(ValueError, match=r"path=.*rr\.txt'.*such as report\.html"):
+        toy.report(tmp_path / "rr.txt")
+    with pytest.raises(ValueError, match=r"path=.*: is a folder"):
+        toy.report(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"path='/proc/zz/r\.html': must be in a folder that is there or can"
+    ):
+        toy.report("/proc/zz/r.html")
     toy.report(tmp_path / "v1.2")
     assert {p.name for p in tmp_path.iterdir()} == {"v1.2", "v1.2.md"}
 
