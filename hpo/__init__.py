@@ -39,9 +39,9 @@ _PUBLIC = {
     "SearchCV": "hpo.sklearn",
 }
 
-_MODULES = ("plots",)
+_MODULES = ("plots",)  # not for `from hpo import *`, as they need plotly
 
-__all__ = [*_PUBLIC, *_MODULES]
+__all__ = list(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:
@@ -55,4 +55,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__, "__version__"]
+    return [*globals(), *_PUBLIC, *_MODULES, "__version__"]
