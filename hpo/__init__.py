@@ -39,14 +39,20 @@ _PUBLIC = {
     "SearchCV": "hpo.sklearn",
 }
 
+_MODULES = ("plots",)  # not for `from hpo import *`, as they need plotly
+
 __all__ = list(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"hpo.{name}")
+    if name == "__version__":
+        return import_module("importlib.metadata").version("hpo")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'hpo' has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_PUBLIC]
+    return [*globals(), *_PUBLIC, *_MODULES, "__version__"]

@@ -12,6 +12,7 @@ from rich.table import Table
 
 
 @click.group()
+@click.version_option(package_name="hpo", prog_name="hpo")
 def main() -> None:
     """hpo: hyperparameter optimisation."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -45,17 +47,14 @@ def parallel_coordinates(study: Study) -> go.Figure:
     U = _encoded(study, trials)
     values = [t.value for t in trials]
     dimensions = []
-    for j, (name, parameter) in enumerate(study.space.parameters.items()):
-        marks = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
-        if np.isfinite(parameter.n_cells) and parameter.n_cells <= 8:
-            marks = (np.arange(parameter.n_cells) + 0.5) / parameter.n_cells
-        labels = [_shown(study, j, u) for u in marks]
+    for j, name in enumerate(study.space.names):
+        marks, labels = _marks(study, j)
         column = U[:, j]
         if np.isnan(column).any():
             marks, labels = np.append(-0.15, marks), ["absent", *labels]
             column = np.where(np.isnan(column), -0.15, column)
         dimensions.append(
-            {"label": literal(name), "values": column, "range": [min(0, float(marks[0])), 1],
+            {"label": two_lines(name, 18), "values": column, "range": [min(0, float(marks[0])), 1],
              "tickvals": marks, "ticktext": labels}
         )  # fmt: skip
     line = {
@@ -66,11 +65,13 @@ def parallel_coordinates(study: Study) -> go.Figure:
     return styled(figure, "", "").update_layout(margin={"l": 80, "r": 40, "t": 70, "b": 40})
 
 
-def slices(study: Study) -> go.Figure:
-    """Value against each parameter, a panel each, coloured by the trial's number."""
+def slices(study: Study, columns: int = 3) -> go.Figure:
+    """Value against each parameter, a panel each in so many columns, coloured by the trial's number."""
+    if isinstance(columns, bool) or not isinstance(columns, int) or columns < 1:
+        raise ValueError(f"columns={columns!r}: must be a whole number from 1 up")
     trials = _complete(study)
     names = study.space.names
-    n_columns = min(3, len(names))
+    n_columns = min(columns, len(names))
     n_rows = -(-len(names) // n_columns)
     figure = make_subplots(rows=n_rows, cols=n_columns, shared_yaxes=True, horizontal_spacing=0.04)
     for j, name in enumerate(names):
@@ -89,11 +90,12 @@ def slices(study: Study) -> go.Figure:
         if not is_choice:
             kind = {}
         if parameter.log:
-            kind = {"type": "log", "dtick": 1, "exponentformat": "none"}
-        figure.update_xaxes(title_text=literal(name), **kind, **place)
+            stride = max(1, math.ceil(math.log10(parameter.last / parameter.first) / 3))
+            kind = {"type": "log", "dtick": stride, "exponentformat": "power"}
+        figure.update_xaxes(title_text=two_lines(name, 20), title_font_size=13, **kind, **place)
         if j % n_columns == 0:
             figure.update_yaxes(title_text="objective value", **place)
-    return styled(figure, None, None).update_layout(height=90 + 260 * n_rows)
+    return styled(figure, None, None).update_layout(height=90 + 280 * n_rows)
 
 
 def importance(study: Study) -> go.Figure:
@@ -129,6 +131,7 @@ def importance(study: Study) -> go.Figure:
 def timeline(study: Study) -> go.Figure:
     """When each trial ran, coloured by how it ended."""
     colours = {"complete": BLUE, "pruned": ORANGE, "failed": VERMILION, "cancelled": GREY}
+    _check(study)
     timed = [t for t in study.trials if t.started is not None and t.seconds is not None]
     if not timed:
         raise ValueError(f"timeline: none of the {len(study.trials)} trials has run")
@@ -178,6 +181,14 @@ def literal(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def two_lines(name: str, width: int) -> str:
+    """A name in two lines at most, literal; variants often differ at the end, so the middle is left out."""
+    lines = textwrap.wrap(name, width)
+    if len(lines) > 2:
+        lines = [lines[0], "…" + name[1 - width :].lstrip()]
+    return "<br>".join(map(literal, lines))
+
+
 def described(trial: Trial) -> str:
     """A trial in a few lines, for hovering over."""
     lines = [f"trial {trial.number}: {trial.state}"]
@@ -191,7 +202,13 @@ def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def _check(study: Any) -> None:
+    if not isinstance(study, Study):
+        raise ValueError(f"study={study!r}: must be an hpo.Study")
+
+
 def _complete(study: Study, at_least: int = 1) -> list[Trial]:
+    _check(study)
     trials = [t for t in study.trials if t.state is TrialState.COMPLETE]
     if len(trials) < at_least:
         raise ValueError(f"study: has {len(trials)} complete trials; this figure needs {at_least} at least")
@@ -202,8 +219,19 @@ def _encoded(study: Study, trials: list[Trial]) -> Array:
     return study.space.encode([t.params for t in trials])
 
 
-def _shown(study: Study, j: int, u: float) -> str:
-    """Value of parameter `j` at the unit coordinate `u`."""
+def _marks(study: Study, j: int) -> tuple[Array, list[str]]:
+    """Unit coordinates of the ticks of parameter `j`, and their labels: powers of ten on a log scale."""
     name, parameter = list(study.space.parameters.items())[j]
     alone = Space({name: dataclasses.replace(parameter, when=None)})  # type: ignore[type-var]
-    return literal(_short(alone.decode(np.array([[u]]))[0][name]))
+    marks = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+    if np.isfinite(parameter.n_cells) and parameter.n_cells <= 8:
+        marks = (np.arange(parameter.n_cells) + 0.5) / parameter.n_cells
+    elif parameter.log:
+        ends = parameter.first, parameter.last
+        low, high = (math.log10(end) for end in ends)
+        stride = max(1, math.ceil((high - low) / 8))
+        powers = [10.0**k for k in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1, stride)]
+        # A range within a decade or two has so few of them that its ends are marked as well.
+        values = powers if len(powers) > 2 else sorted({ends[0], *powers, ends[1]})
+        marks = alone.encode([{name: parameter.value(min(max(v, ends[0]), ends[1]))} for v in values])[:, 0]
+    return marks, [literal(_short(params[name])) for params in alone.decode(marks[:, None])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import numbers
 import warnings
@@ -9,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state
 
 from hpo.searchers import Searcher, SearchSpaceExhausted, resolve
-from hpo.space import Space
+from hpo.space import Space, SpaceError
 from hpo.study import Study
 
 
@@ -88,24 +90,20 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
         self.n_trials = n_trials
         self.random_state = random_state
 
+    def __sklearn_clone__(self) -> SearchCV:
+        twin: SearchCV = super().__sklearn_clone__()
+        # scikit-learn copies the values of a dict apart. Estimators are told by identity: those of a
+        # condition must stay those among the choices.
+        twin.space = copy.deepcopy(self.space)
+        return twin
+
     def _run_search(self, evaluate_candidates: Callable[..., dict[str, Any]]) -> None:
-        if (
-            not isinstance(self.n_trials, numbers.Integral)
-            or isinstance(self.n_trials, bool)
-            or self.n_trials < 1
-        ):
-            raise ValueError(f"n_trials={self.n_trials!r}: must be a whole number from 1 up")
-        n_trials = int(self.n_trials)
-        study = Study(
-            self.space,
-            direction="maximize",
-            searcher=resolve(self.searcher, n_trials),
-            seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
-        )
+        # Set before the first fit: what was found until an error or Ctrl-C is there to be looked at.
+        self.study_ = study = self._new_study()
         splits = _SplitOnce(self._checked_cv_orig)
         all_failed: ValueError | None = None
         results: dict[str, Any] = {}
-        for _ in range(n_trials):
+        for _ in range(int(self.n_trials)):
             try:
                 trial = study.ask()
             except SearchSpaceExhausted:
@@ -134,7 +132,31 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
             warnings.warn(
                 f"{n_without} of {len(study.trials)} configurations have no finite score", stacklevel=4
             )
-        self.study_ = study
+
+    def _new_study(self) -> Study:
+        """Study of this search; raises ValueError where a field is not usable."""
+        if (
+            not isinstance(self.n_trials, numbers.Integral)
+            or isinstance(self.n_trials, bool)
+            or self.n_trials < 1
+        ):
+            raise ValueError(f"n_trials={self.n_trials!r}: must be a whole number from 1 up")
+        try:
+            generator = check_random_state(self.random_state)
+        except ValueError:
+            raise ValueError(
+                f"random_state={self.random_state!r}: must be a whole number from 0 to 2**32 - 1, "
+                "a numpy.random.RandomState or None"
+            ) from None
+        space = Space.of(self.space)
+        for name in space.names:
+            _check_name(name, space, self.estimator)
+        return Study(
+            space,
+            direction="maximize",
+            searcher=resolve(self.searcher, int(self.n_trials)),
+            seed=int(generator.randint(2**31 - 1)),
+        )
 
     def _target(self, results: Mapping[str, Any]) -> str:
         """Column of the results that is maximised."""
@@ -146,6 +168,50 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
             metrics = [name.removeprefix("mean_test_") for name in columns]
             raise ValueError(f"refit={self.refit!r}: must name the metric to maximise, one of {metrics}")
         return column
+
+
+def _check_name(name: str, space: Space, estimator: Any) -> None:
+    """Raise SpaceError where nothing that is searched has a parameter of that name."""
+    parameter = space.parameters[name]
+    step, rest = _searched_step(name, space)
+    owners = [estimator]
+    if step:
+        # Below a step that is searched itself, the parameter is one of what stands there.
+        values = getattr(space.parameters[step], "choices", ())
+        owners = list((parameter.when or {}).get(step, values))
+        if space.parameters[step].when is not None:  # then the estimator's own stands there, too
+            owners.append(estimator.get_params().get(step))
+    example = parameter.value(parameter.first)
+    if any(_takes(owner, rest, example) for owner in owners):
+        return
+    kinds = " or ".join(dict.fromkeys(type(owner).__name__ for owner in owners))
+    known = sorted({prefixed for owner in owners for prefixed in _names(owner)})
+    raise SpaceError(f"space: {name!r}: {kinds} has no parameter {rest!r}; it has {', '.join(known)}")
+
+
+def _searched_step(name: str, space: Space) -> tuple[str, str]:
+    """The longest ``step`` of ``step__rest`` that is a parameter of the space, if any, and the rest."""
+    parts = name.split("__")
+    for n in range(len(parts) - 1, 0, -1):
+        if (step := "__".join(parts[:n])) in space.parameters:
+            return step, "__".join(parts[n:])
+    return "", name
+
+
+def _takes(owner: Any, name: str, example: Any) -> bool:
+    """Whether `owner` has a parameter of that name, or takes it all the same, as LightGBM's estimators do."""
+    if name in _names(owner):
+        return True
+    try:
+        clone(owner).set_params(**{name: example})
+    except Exception:
+        return False
+    return True
+
+
+def _names(owner: Any) -> list[str]:
+    has_some = hasattr(owner, "get_params") and not isinstance(owner, type)
+    return list(owner.get_params(deep=True)) if has_some else []
 
 
 class _SplitOnce:

@@ -1,11 +1,14 @@
 """The Python in the README and the guides runs as it stands there."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -18,6 +21,18 @@ def blocks(page: Path) -> str:
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(blocks(page), str(page), "exec"), {"__name__": "page"})
+
+
+def test_figures_and_the_version_are_found_where_the_tutorial_says():
+    assert "hpo.plots.slices(study)" in blocks(TUTORIAL)
+    code = "import hpo, sys; assert 'plotly' not in sys.modules; "
+    code += "print(hpo.__version__, hpo.plots.slices.__name__)"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
+    version = said.stdout.split()[0]
+    assert said.stdout == f"{version} slices\n"
+    command = [sys.executable, "-m", "hpo", "--version"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    assert said.stdout == f"hpo, version {version}\n"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

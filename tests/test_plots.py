@@ -53,6 +53,32 @@ def test_parallel_coordinates_show_absent_parameters(study):
     assert list(dimensions[2].ticktext) == ["sgd", "adam"]
 
 
+def test_ticks_of_a_log_scale_are_powers_of_ten_and_long_names_have_two_lines():
+    space = {
+        "gradient_boosting__learning_rate_of_all": hpo.Float(1e-3, 1e3, log=True),
+        "n": hpo.Int(3, 2000, log=True),
+        "narrow": hpo.Float(2, 40, log=True),
+    }
+    study = hpo.minimize(lambda p: p["n"], space, searcher="random", n_trials=4, seed=0, progress=False)
+    rate, n, narrow = plots.parallel_coordinates(study).data[0].dimensions
+    assert list(rate.ticktext) == ["0.001", "0.01", "0.1", "1", "10", "100", "1000"]
+    assert list(n.ticktext) == ["10", "100", "1000"]
+    assert list(narrow.ticktext) == ["2", "10", "40"]
+    assert np.allclose(rate.tickvals, np.linspace(0, 1, 7))
+    assert len(rate.label.split("<br>")) == 2
+    layout = plots.slices(study, columns=1).layout
+    assert layout.xaxis.title.text.count("<br>") == 1
+    assert layout.yaxis3.title.text == "objective value"  # a row each
+
+
+@pytest.mark.parametrize("name", ["history", "slices", "importance", "parallel_coordinates", "timeline"])
+def test_what_is_no_study_is_refused(name, study):
+    with pytest.raises(ValueError, match=r"study=None: must be an hpo\.Study"):
+        getattr(plots, name)(None)
+    with pytest.raises(ValueError, match="columns=0: must be a whole number"):
+        plots.slices(study, columns=0)
+
+
 def test_timeline_has_every_trial(study):
     assert sum(len(group.y) for group in plots.timeline(study).data) == 30
 

@@ -6,9 +6,10 @@ import sklearn
 from scipy import stats
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_iris
+from sklearn.ensemble import BaggingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GroupKFold, KFold, RandomizedSearchCV, cross_val_score
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import GroupKFold, KFold, RandomizedSearchCV, cross_val_score, cross_validate
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import check_estimator
@@ -76,6 +77,21 @@ def test_clones_and_searches_a_pipeline_inside_another():
     assert cross_val_score(make_pipeline(StandardScaler(), inner), X, y, cv=3).mean() > 0.9
 
 
+def test_a_condition_on_an_estimator_outlives_a_clone():
+    linear, tree = LogisticRegression(), DecisionTreeClassifier()
+    space = {
+        "clf": hpo.Categorical([linear, tree]),
+        "clf__C": hpo.Float(0.01, 10, log=True, when={"clf": linear}),
+        "clf__max_depth": hpo.Int(1, 4, when={"clf": tree}),
+    }
+    for given in (space, hpo.Space(space)):
+        found = hpo.SearchCV(Pipeline([("clf", linear)]), given, searcher="random", n_trials=5, cv=3,
+                             random_state=0)  # fmt: skip
+        assert hpo.Space.of(clone(found).space).parameters["clf"].choices[0] is not linear
+        scores = cross_validate(clone(found), X, y, cv=3, error_score="raise", return_estimator=True)
+        assert {len(p) for p in scores["estimator"][0].cv_results_["params"]} == {2}
+
+
 @pytest.mark.filterwarnings("ignore:3 of 6 configurations")
 def test_a_configuration_whose_folds_all_fail_costs_one_trial():
     depths = {"depth": hpo.Int(1, 6)}
@@ -123,6 +139,84 @@ def test_a_number_of_trials_that_is_none_is_refused(n_trials):
     with pytest.raises(ValueError, match=f"n_trials={n_trials!r}"):
         search(n_trials=n_trials).fit(X, y)
     assert len(search(n_trials=np.int64(2)).fit(X, y).study_.trials) == 2
+
+
+LINEAR, TREE = LogisticRegression(), DecisionTreeClassifier()
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ({"clf__CC": hpo.Float(0.1, 1)}, "'clf__CC': Pipeline has no parameter 'clf__CC'; it has .*clf__C,"),
+        (
+            {"clf": [LINEAR, TREE], "clf__depth": hpo.Int(1, 3, when={"clf": TREE})},
+            "'clf__depth': DecisionTreeClassifier has no parameter 'depth'; it has .*max_depth",
+        ),
+        (
+            {"clf": [LINEAR, TREE], "clf__C": hpo.Float(0.1, 1, when={"clf": TREE})},
+            "'clf__C': DecisionTreeClassifier has no parameter 'C'",
+        ),
+        ({"clf": [TREE], "clf__C": hpo.Float(0.1, 1)}, "'clf__C': DecisionTreeClassifier has no"),
+        ({"clf": ["passthrough"], "clf__C": hpo.Float(0.1, 1)}, "'clf__C': str has no"),
+    ],
+)
+def test_a_mistyped_name_is_told_before_any_fit(space, message):
+    found = hpo.SearchCV(Pipeline([("clf", LINEAR)]), space, searcher="random", n_trials=2)
+    with pytest.raises(hpo.SpaceError, match=message):
+        found.fit(X, y)
+    assert not hasattr(found, "study_")
+
+
+class Lenient(ClassifierMixin, BaseEstimator):
+    """Takes any parameter, as LightGBM's estimators do."""
+
+    def set_params(self, **params):
+        vars(self).update(params)
+        return self
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.anything)
+
+
+def test_names_below_a_searched_step_and_those_of_lenient_estimators_are_taken():
+    bag = BaggingClassifier(n_estimators=2)
+    space = {
+        "clf": [LINEAR, bag],
+        "clf__estimator": hpo.Categorical([TREE, LINEAR], when={"clf": bag}),
+        "clf__estimator__max_depth": hpo.Int(1, 3, when={"clf__estimator": TREE}),
+    }
+    pipe = Pipeline([("clf", LINEAR)])
+    found = hpo.SearchCV(
+        pipe, space, searcher="random", n_trials=6, cv=2, error_score="raise", random_state=0
+    )
+    found.fit(X, y)
+    assert any("clf__estimator__max_depth" in trial.params for trial in found.study_.trials)
+    found = hpo.SearchCV(Lenient(), {"anything": [0, 1]}, searcher="grid", n_trials=2, cv=2)
+    assert len(found.fit(X, y).study_.trials) == 2
+
+
+def test_what_was_found_before_an_error_is_kept():
+    def interrupted(tree, X, y):
+        if tree.max_depth > 2:
+            raise KeyboardInterrupt
+        return tree.score(X, y)
+
+    found = hpo.SearchCV(DecisionTreeClassifier(), {"max_depth": hpo.Int(1, 4)}, searcher="random",
+                         n_trials=4, cv=2, scoring=interrupted, random_state=0)  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        found.fit(X, y)
+    assert all(t.params["max_depth"] <= 2 for t in found.study_.trials if t.state == "complete")
+    assert any(t.params["max_depth"] > 2 for t in found.study_.trials)
+
+
+@pytest.mark.parametrize("random_state", [-1, "a", 2**32])
+def test_a_random_state_that_is_none_is_refused(random_state):
+    with pytest.raises(ValueError, match=f"random_state={random_state!r}: must be a whole number from 0"):
+        search(random_state=random_state).fit(X, y)
 
 
 def test_folds_without_a_score_fail_their_trial_and_warn_once():

@@ -131,6 +131,7 @@ def test_a_needle_in_a_finite_space_is_found():
         (lambda: Float(0, float("inf")), "high=inf"),
         (lambda: Float(0, 1, log=True), "low=0"),
         (lambda: Float(0, 1, step=-1), "step=-1"),
+        (lambda: Categorical({"a": 1, "b": 2}), r"choices=\{'a': 1, 'b': 2\}: must be a list"),
         (lambda: Float(1, 2, log=True, step=0.1), "step=0.1"),
         (lambda: Int(0, 1.5), "high=1.5"),
         (lambda: Int(0, 10**400), "high="),

@@ -214,6 +214,12 @@ def _folder(out: Any) -> Path:
     folder = Path(out).absolute()
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"out={str(out)!r}: is a file; must be the path of a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"out={str(out)!r}: must be the path of a folder that can be made ({error.strerror})"
+        ) from None
     return folder
 
 
@@ -227,7 +233,7 @@ def _check_tasks(tasks: Any) -> None:
 
 def _check_jobs(n_jobs: Any) -> None:
     is_whole = isinstance(n_jobs, int) and not isinstance(n_jobs, bool)
-    if n_jobs is not None and (not is_whole or n_jobs == 0):
+    if n_jobs is not None and (not is_whole or n_jobs == 0 or n_jobs < -1):
         raise ValueError(f"n_jobs={n_jobs!r}: must be a whole number from 1 up, -1 for one a core, or None")
 
 

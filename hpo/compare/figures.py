@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
 from hpo.compare.curves import Array, Runs, by_time
+from hpo.compare.digits import column
 from hpo.compare.statistics import Interval, mean_interval
-from hpo.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, literal, styled
+from hpo.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, literal, styled, two_lines
 
 KNOWN = {"gp": BLUE, "tpe": VERMILION, "genetic": GREEN, "grid": PURPLE, "random": GREY}
 SPARE = (ORANGE, SKY, "#332288", "#882255", "#117733", "#AA4499", "#661100", "#6699CC", "#999933")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
+NARROW, WIDE = 16, 30  # characters in a line of a tick label, and of the title below a plot
 
 
 def colours(searchers: Sequence[str]) -> dict[str, str]:
@@ -68,10 +70,7 @@ def final_distribution(groups: Mapping[str, Runs], metric: str) -> go.Figure:
             marker={"color": colour, "size": 6, "opacity": 0.75}, line={"color": colour, "width": 1.5},
             fillcolor=_pale(colour, 0.12), hoverinfo="x",
         )  # fmt: skip
-    styled(figure, f"final {metric}", "").update_layout(height=_row_height(len(groups)))
-    figure.update_yaxes(autorange="reversed", type="category")
-    figure.update_xaxes(nticks=7)
-    return figure
+    return _rows(figure, f"final {metric}", list(groups))
 
 
 def differences(
@@ -89,16 +88,14 @@ def differences(
         )  # fmt: skip
         mean, low, high = difference.mean, difference.low, difference.high
         known = not math.isnan(low)
+        (said,) = column([difference], signed=True)
         figure.add_scatter(
             x=[mean], y=[row], mode="markers", marker={"color": colour, "size": 12, "symbol": "diamond"},
             error_x={"type": "data", "symmetric": False, "array": [high - mean if known else 0],
                      "arrayminus": [mean - low if known else 0], "color": colour, "thickness": 3, "width": 7},
-            hovertemplate=f"{mean:.4g} [{low:.4g}, {high:.4g}]<extra>{row}</extra>",
+            hovertemplate=f"{said}<extra>{row}</extra>",
         )  # fmt: skip
-    styled(figure, title, "").update_layout(height=_row_height(len(means)))
-    figure.update_yaxes(autorange="reversed", type="category")
-    figure.update_xaxes(nticks=7)
-    return figure
+    return _rows(figure, title, list(means))
 
 
 def time_spent(groups: Mapping[str, Runs], kind: str) -> go.Figure:
@@ -113,10 +110,7 @@ def time_spent(groups: Mapping[str, Runs], kind: str) -> go.Figure:
             error_x={**bars, "color": INK, "thickness": 1.5, "width": 5} if not math.isnan(low) else None,
             hovertemplate="%{x:.3g} s<extra></extra>",
         )  # fmt: skip
-    styled(figure, f"time {kind} in one run (s)", "").update_layout(height=_row_height(len(groups)))
-    figure.update_yaxes(autorange="reversed", type="category")
-    figure.update_xaxes(rangemode="tozero", nticks=7)
-    return figure
+    return _rows(figure, f"time {kind} in one run (s)", list(groups)).update_xaxes(rangemode="tozero")
 
 
 def ranks(names: Sequence[str], mean: Array, low: Array, high: Array) -> go.Figure:
@@ -131,9 +125,7 @@ def ranks(names: Sequence[str], mean: Array, low: Array, high: Array) -> go.Figu
                      "arrayminus": [np.nan_to_num(centre - lower)], "color": colour, "thickness": 3,
                      "width": 7},
         )  # fmt: skip
-    styled(figure, "mean rank over tasks (1 is best)", "").update_layout(height=_row_height(len(names)))
-    figure.update_yaxes(autorange="reversed", type="category")
-    return figure
+    return _rows(figure, "mean rank over tasks (1 is best)", names)
 
 
 def _finished(values: Array, group: Runs) -> Array:
@@ -183,8 +175,15 @@ def _scaled(figure: go.Figure) -> go.Figure:
     )
 
 
-def _row_height(n: int) -> int:
-    return 110 + 46 * n
+def _rows(figure: go.Figure, title: str, names: Sequence[str]) -> go.Figure:
+    """A row a name, the first on top, in looks that leave the plot most of a narrow window."""
+    wrapped = "<br>".join(textwrap.wrap(title, WIDE, break_long_words=False))
+    styled(figure, wrapped, "").update_layout(height=110 + 46 * len(names))
+    figure.update_yaxes(
+        autorange="reversed", type="category",
+        tickvals=[literal(name) for name in names], ticktext=[two_lines(name, NARROW) for name in names],
+    )  # fmt: skip
+    return figure.update_xaxes(nticks=5)
 
 
 def _pale(colour: str, opacity: float) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hpo.compare.summary import TaskSummary, number, p_value
+from hpo.compare.digits import column, number, p_is
+from hpo.compare.statistics import Interval
+from hpo.compare.summary import TaskSummary
 
 
 def headline(summary: TaskSummary, n_trials: int) -> str:
@@ -40,8 +42,8 @@ def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
     whose = "its" if told == best and not rivals else f"{told}'s"
     gap = f"{whose} mean {summary.metric} is {_gap(summary, told)}"
     if pair.n:
-        p = p_value(summary.p_corrected[told])
-        gap += f" (after {n_trials} trials, over {pair.n} paired seeds; Wilcoxon p = {p})"
+        p = p_is(summary.p_corrected[told], "p after Holm")
+        gap += f" (after {n_trials} trials, over {pair.n} paired seeds; {p})"
     if not rivals:
         return f"{best} is best on {name}: {gap}."
     return f"{best} has the best mean on {name}, but {behind}: {gap}."
@@ -67,8 +69,6 @@ def _gap(summary: TaskSummary, searcher: str) -> str:
     # Said as an amount by which it is lower (or higher): the sign goes into the word.
     flip = -1.0 if pair.difference.mean < 0 else 1.0
     ends = sorted((flip * size.low, flip * size.high))
-    digits = ".1f" if unit else ".4g"
-    amount = f"{flip * size.mean:{digits}}{unit}"
-    if not math.isnan(size.low):
-        amount += f" [{ends[0]:{digits}}{unit}, {ends[1]:{digits}}{unit}]"
+    shown = Interval(flip * size.mean, *ends)
+    (amount,) = column([shown], 2, decimals=1, unit=unit) if unit else column([shown])
     return f"{amount} {'lower' if lower else 'higher'} than {summary.baseline}'s"

@@ -17,17 +17,13 @@ from plotly.offline import get_plotlyjs
 
 from hpo.compare import figures
 from hpo.compare.comparison import Comparison
+from hpo.compare.digits import column, number, p_is, p_value
 from hpo.compare.headline import headline
-from hpo.compare.statistics import FEWEST, Interval, interval
-from hpo.compare.summary import (
-    TaskSummary,
-    number,
-    p_value,
-    rank,
-    summarise,
-    with_interval,
-)
+from hpo.compare.statistics import FEWEST, Interval, difference, interval
+from hpo.compare.summary import TaskSummary, rank, summarise
 from hpo.plots import CONFIG, literal
+
+NOTHING = Interval(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -59,10 +55,7 @@ class Section:
 
 def write_report(comparison: Comparison, path: Path) -> Path:
     """Write `path` (HTML) and the Markdown beside it; returns `path`."""
-    if path.suffix == ".md":
-        raise ValueError(
-            f"path={str(path)!r}: must be that of the page, such as report.html; the tables go beside it"
-        )
+    _check_path(path)
     if not comparison.cells:
         raise ValueError("comparison: holds no finished run yet; there is nothing to report")
     context = _context(comparison)
@@ -73,7 +66,6 @@ def write_report(comparison: Comparison, path: Path) -> Path:
         lstrip_blocks=True,
     )
     environment.filters["markdown"] = _markdown
-    path.parent.mkdir(parents=True, exist_ok=True)
     plotly = Markup(get_plotlyjs())
     html = environment.overlay(autoescape=True).get_template("report.html.j2")
     path.write_text(html.render(plotlyjs=plotly, **context), encoding="utf-8")
@@ -81,6 +73,23 @@ def write_report(comparison: Comparison, path: Path) -> Path:
     tables = path.with_name(f"{path.name.removesuffix('.html')}.md")
     tables.write_text(markdown.render(**context), encoding="utf-8")
     return path
+
+
+def _check_path(path: Path) -> None:
+    """Make the folder of the page; raises ValueError where a page cannot be there."""
+    # A name such as v1.2 has a dot in it, not the suffix of another kind of file.
+    if path.suffix[1:].isalpha() and path.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(
+            f"path={str(path)!r}: must be that of the page, such as report.html; the tables go beside it"
+        )
+    if path.is_dir():
+        raise ValueError(f"path={str(path)!r}: is a folder; must be that of the page, such as report.html")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"path={str(path)!r}: must be in a folder that is there or can be made ({error.strerror})"
+        ) from None
 
 
 def _context(comparison: Comparison) -> dict[str, Any]:
@@ -151,36 +160,32 @@ def _panels(summary: TaskSummary, slug: str) -> list[Panel]:
 
 
 def _final(summary: TaskSummary) -> Table:
-    rows = []
-    for name in summary.order:
-        values = summary.groups[name].final
-        known = values[~np.isnan(values)]
-        ends = np.sort(summary.turn * known) * summary.turn if len(known) else [math.nan]
-        rows.append(
-            [name, with_interval(summary.final[name]), number(ends[0]), number(ends[-1]), str(len(known))]
-        )
+    finals = [summary.groups[name].final for name in summary.order]
+    known = [np.sort(summary.turn * final[~np.isnan(final)]) * summary.turn for final in finals]
+    columns = [
+        column([summary.final[name] for name in summary.order]),
+        column([float(values[0]) if len(values) else math.nan for values in known]),
+        column([float(values[-1]) if len(values) else math.nan for values in known]),
+        [str(len(values)) for values in known],
+    ]
     header = ["searcher", "mean [95% interval]", "best", "worst", "seeds"]
-    return Table(f"Final {summary.metric}", header, rows)
+    return _table(f"Final {summary.metric}", header, summary.order, columns)
 
 
 def _paired(summary: TaskSummary) -> Table:
-    rows = []
-    for name in (n for n in summary.order if n in summary.pairs):
-        pair = summary.pairs[name]
-        percent = "–"
-        if pair.relative is not None:
-            low, high = sorted((summary.turn * pair.relative.low, summary.turn * pair.relative.high))
-            percent = f"{summary.turn * pair.relative.mean:+.1f}% [{low:+.1f}%, {high:+.1f}%]"
-            if math.isnan(low):
-                percent = f"{summary.turn * pair.relative.mean:+.1f}%"
-        rows.append(
-            [name, with_interval(summary.difference(name), "+.4g"), percent, p_value(pair.p_value),
-             p_value(summary.p_corrected[name]), f"{100 * pair.superiority:.0f}%" if pair.n else "–",
-             str(pair.n)]
-        )  # fmt: skip
+    names = [name for name in summary.order if name in summary.pairs]
+    pairs = [summary.pairs[name] for name in names]
+    columns = [
+        column([summary.difference(name) for name in names], signed=True),
+        column([summary.relative(name) for name in names], 2, decimals=1, signed=True, unit="%"),
+        [p_value(pair.p_value) for pair in pairs],
+        [p_value(summary.p_corrected[name]) for name in names],
+        [f"{100 * pair.superiority:.0f}%" if pair.n else "–" for pair in pairs],
+        [str(pair.n) for pair in pairs],
+    ]
     header = ["searcher", "mean difference [95% interval]", "in percent", "Wilcoxon p", "p after Holm",
               "probability of superiority", "pairs"]  # fmt: skip
-    return Table(f"Compared with {summary.baseline}, paired by seed", header, rows)
+    return _table(f"Compared with {summary.baseline}, paired by seed", header, names, columns)
 
 
 def _every_pair(summary: TaskSummary) -> list[Table]:
@@ -188,74 +193,82 @@ def _every_pair(summary: TaskSummary) -> list[Table]:
     names = summary.order
     if len(names) < 3:
         return []
-    final = {name: summary.groups[name].final for name in names}
-    rows = [
-        [a, *("–" if a == b else with_interval(interval(final[a] - final[b]), "+.3g") for b in names)]
-        for a in names
+    final = [summary.groups[name].final for name in names]
+    columns = [
+        column([NOTHING if a is b else difference(a, b) for a in final], 3, signed=True) for b in final
     ]
     caption = f"Every pair: mean difference in {summary.metric} [95% interval], row minus column"
-    return [Table(caption, ["", *names], rows)]
+    return [_table(caption, ["", *names], names, columns)]
 
 
 def _times(summary: TaskSummary) -> Table:
-    rows = []
-    for name, group in summary.groups.items():
-        training, searching = interval(group.training[:, -1]), interval(group.searching[:, -1])
-        failed = group.failed[~np.isnan(group.failed)]
-        refits = [cell["test_seconds"] for cell in group.cells if cell is not None and cell["test"]]
-        rows.append(
-            [name, with_interval(training, ".3g"), with_interval(searching, ".3g"),
-             f"{1000 * interval(group.searching[:, -1] / group.made).mean:.3g}",
-             with_interval(interval(np.array(refits)), ".3g") if refits else "–",
-             f"{failed.mean():.3g}" if len(failed) else "–"]
-        )  # fmt: skip
+    groups = summary.groups.values()
+    cells = [[cell for cell in group.cells if cell is not None and cell["test"]] for group in groups]
+    refits = [np.array([cell["test_seconds"] for cell in tested], dtype=float) for tested in cells]
+    columns = [
+        column([interval(group.training[:, -1]) for group in groups], 3),
+        column([interval(group.searching[:, -1]) for group in groups], 3),
+        column([1000 * interval(group.searching[:, -1] / group.made).mean for group in groups], 3),
+        column([interval(seconds) for seconds in refits], 3),
+        column([interval(group.failed).mean for group in groups], 3),
+    ]
     header = ["searcher", "training (s a run)", "searching (s a run)", "searching (ms a trial)",
               "refit and test (s a run)", "failed trials a run"]  # fmt: skip
-    return Table("Time spent, mean [95% interval]", header, rows)
+    return _table("Time spent, mean [95% interval]", header, list(summary.groups), columns)
 
 
 def _winners(summary: TaskSummary, has_noise_free: bool) -> Table:
-    rows = [
-        [w.searcher, number(w.value), f"{w.seed} / {w.number}", _params(w.params),
-         ", ".join(f"{name} {number(score)}" for name, score in w.test.items()) or "–"]
-        for w in summary.winners
-    ]  # fmt: skip
+    winners = summary.winners
+    columns = [
+        column([w.value for w in winners]),
+        [f"{w.seed} / {w.number}" for w in winners],
+        [_params(w.params) for w in winners],
+        [", ".join(f"{name} {number(score)}" for name, score in w.test.items()) or "–" for w in winners],
+    ]
     seen = ", as observed" if has_noise_free else ""
     header = ["searcher", f"{summary.metric}{seen}", "seed / trial", "configuration", "on the test set"]
-    return Table("Winning configuration of each searcher's best run", header, rows)
+    caption = "Winning configuration of each searcher's best run"
+    return _table(caption, header, [w.searcher for w in winners], columns)
 
 
 def _tests(summary: TaskSummary) -> list[Table]:
-    names = sorted({name for group in summary.groups.values() for name in group.test})
-    cells = [cell for group in summary.groups.values() for cell in group.cells if cell is not None]
+    groups = [summary.groups[name] for name in summary.order]
+    names = sorted({name for group in groups for name in group.test})
+    cells = [cell for group in groups for cell in group.cells if cell is not None]
     failures = [cell["test_failure"] for cell in cells if cell["test_failure"]]
     if not names and not failures:
         return []
-    rows = [
-        [s, *(with_interval(interval(summary.groups[s].test[n])) if n in summary.groups[s].test else "–"
-              for n in names)]
-        for s in summary.order
-    ]  # fmt: skip
+    columns = [
+        column([interval(group.test[name]) if name in group.test else NOTHING for group in groups])
+        for name in names
+    ]
     caption = "The untouched test set: each run's winner, refitted; mean [95% interval]"
     if failures:
         caption += f" ({len(failures)} could not be tested; the first: {failures[0]})"
-    return [Table(caption, ["searcher", *names], rows)]
+    return [_table(caption, ["searcher", *names], summary.order, columns)]
+
+
+def _table(
+    caption: str, header: Sequence[str], names: Sequence[str], columns: Sequence[Sequence[str]]
+) -> Table:
+    """Table with a row a searcher."""
+    return Table(caption, header, [list(row) for row in zip(names, *columns)])
 
 
 def _ranking(summaries: Sequence[TaskSummary]) -> dict[str, Any] | None:
     found = rank(summaries)
     if found is None:
         return None
-    rows = sorted(zip(found.mean, found.low, found.high, found.names))
+    rows = sorted(zip(found.mean.tolist(), found.low.tolist(), found.high.tolist(), found.names))
     table = Table(
         f"Mean rank over {found.n_tasks} tasks",
         ["searcher", "mean rank [95% interval over tasks]"],
-        [[name, with_interval(Interval(*(float(x) for x in row)), ".2f")] for *row, name in rows],
+        list(zip([row[-1] for row in rows], column([Interval(*row[:3]) for row in rows], 3))),
     )
     figure = figures.ranks(found.names, found.mean, found.low, found.high)
     reading = f"1 is best; the interval is a bootstrap over tasks, from {FEWEST} tasks on."
     if not math.isnan(found.p_value):
-        reading += f" Friedman's test that all rank alike: p = {p_value(found.p_value)}."
+        reading += f" Friedman's test that all rank alike: {p_is(found.p_value)}."
     return {"table": table, "panel": Panel("Over all tasks", reading, _embedded(figure, "ranks"))}
 
 

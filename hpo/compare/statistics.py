@@ -109,9 +109,30 @@ def without_dust(x: Array, size: Array) -> Array:
     def rounded(value: float, size: float) -> float:
         if not 0 < size < LARGEST:
             return value
-        return round(value, 10 - math.floor(math.log10(size)))
+        return round(value, 10 - math.floor(math.log10(size))) + 0.0  # -0.0 has a sign
 
     return np.array([rounded(value, s) for value, s in zip(x.tolist(), size.tolist())], dtype=float)
+
+
+def differences(one: Array, other: Array) -> Array:
+    """``one - other`` without dust; NaN where either is."""
+    return without_dust(one - other, np.maximum(np.abs(one), np.abs(other)))
+
+
+def difference(one: Array, other: Array) -> Interval:
+    """Mean of the differences with its interval; NaN among them are left out."""
+    return _settled(interval(differences(one, other)), _size(one, other))
+
+
+def _settled(x: Interval, size: float) -> Interval:
+    """An interval without dust: a mean of differences that cancel on paper is zero."""
+    return Interval(*without_dust(np.array([x.mean, x.low, x.high]), np.full(3, size)).tolist())
+
+
+def _size(one: Array, other: Array) -> float:
+    """The largest of the values of which there is a difference."""
+    sizes = np.maximum(np.abs(one), np.abs(other))
+    return float(np.max(sizes, initial=0.0, where=~np.isnan(sizes)))
 
 
 def interval(x: Array) -> Interval:
@@ -195,15 +216,13 @@ def paired(losses: Array, baseline: Array) -> Paired:
     """Compare (n,) losses with the baseline's on the same seeds; NaN on either side drops the pair."""
     known = ~(np.isnan(losses) | np.isnan(baseline))
     losses, baseline = losses[known], baseline[known]
-    D = without_dust(losses - baseline, np.maximum(np.abs(losses), np.abs(baseline)))
-    difference = interval(D)
-    relative = None
+    D, relative = differences(losses, baseline), None
     # A percentage of a mean over both signs would mean nothing.
     if D.size and (np.all(baseline > 0) or np.all(baseline < 0)):
-        relative = relative_interval(D, baseline)
-    return Paired(
-        int(known.sum()), difference, relative, signed_rank(D) if D.size else math.nan, superiority(D)
-    )
+        size = 100 * _size(losses, baseline) / abs(float(baseline.mean()))
+        relative = _settled(relative_interval(D, baseline), size)
+    p = signed_rank(D) if D.size else math.nan
+    return Paired(int(known.sum()), difference(losses, baseline), relative, p, superiority(D))
 
 
 def mean_ranks(losses: Array) -> tuple[Array, Array, Array]:

@@ -33,7 +33,7 @@ def resolve(searcher: str | Searcher, n_trials: int | None = None) -> Searcher:
     """
     if isinstance(searcher, Searcher):
         return searcher
-    if searcher not in SEARCHERS:
+    if not isinstance(searcher, str) or searcher not in SEARCHERS:
         raise ValueError(f"searcher={searcher!r}: must be one of {', '.join(SEARCHERS)}, or a Searcher")
     module, name = SEARCHERS[searcher]
     cls: Any = getattr(import_module(module), name)

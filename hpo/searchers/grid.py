@@ -50,10 +50,11 @@ class GridSearcher(Searcher):
     resolution: int | Mapping[str, int] = RESOLUTION
 
     def __post_init__(self) -> None:
-        named = self.resolution if isinstance(self.resolution, Mapping) else {"resolution": self.resolution}
+        named = self.resolution if isinstance(self.resolution, Mapping) else {"": self.resolution}
         for name, value in named.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"resolution: {name!r}={value!r}: must be a whole number of at least 1")
+                field = f"resolution: {name!r}" if name else "resolution"
+                raise ValueError(f"{field}={value!r}: must be a whole number of at least 1")
 
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`. The order needs no randomness."""

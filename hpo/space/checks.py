@@ -87,6 +87,8 @@ def choices(values: Any) -> tuple[Any, ...]:
         raise SpaceError(f"choices={values!r}: must be a list of values")
     if isinstance(values, set | frozenset):
         raise SpaceError(f"choices={values!r}: must be a list; the order of a set differs between processes")
+    if isinstance(values, Mapping):
+        raise SpaceError(f"choices={values!r}: must be a list; of a mapping only the keys would be left")
     found = tuple(plain(value) for value in values)
     if not found:
         raise SpaceError("choices=[]: must hold at least one value")

@@ -186,6 +186,10 @@ def test_a_folder_that_is_a_file_is_named(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(ValueError, match=r"out=.*is a file"):
         run(tmp_path / "taken")
+    with pytest.raises(ValueError, match="out='/proc/zz': must be the path of a folder that can be made"):
+        run("/proc/zz")
+    with pytest.raises(ValueError, match="n_jobs=-5: must be a whole number from 1 up, -1 for"):
+        run(tmp_path / "jobs", n_jobs=-5)
     with pytest.raises(ValueError, match="out=None"):
         run(None)
 

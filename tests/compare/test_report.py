@@ -8,9 +8,11 @@ import pytest
 
 import hpo
 from hpo.compare.curves import Runs, by_time, incumbents, runs
+from hpo.compare.digits import column
 from hpo.compare.figures import final_distribution, time_spent
 from hpo.compare.headline import headline
-from hpo.compare.statistics import holm, interval, paired
+from hpo.compare.report import _every_pair, _paired
+from hpo.compare.statistics import Interval, holm, interval, paired
 from hpo.compare.summary import TaskSummary, rank, summarise
 from tests.compare.problems import SPACE, Ideal, Near, broken_test, negative, noisy, score, truth
 
@@ -90,7 +92,9 @@ def test_every_pair_is_told_apart_not_only_those_with_the_baseline(toy, tmp_path
     column = cells[0].index("random")
     found = runs(toy, "toy")
     difference = (found["gp"].final - found["random"].final).mean()
-    assert {row[0]: row[column] for row in cells[2:]}["gp"] == f"{difference:+.3g}"
+    said = {row[0]: row[column] for row in cells[2:]}["gp"]
+    assert float(said) == pytest.approx(difference, rel=0.01)
+    assert said[0] in "+-"
 
 
 def test_a_clear_winner_is_called_best(tmp_path):
@@ -191,6 +195,48 @@ def test_one_seed_of_a_searcher_that_was_just_added_does_not_decide():
     assert "over 1 paired seeds" in said
 
 
+def test_the_sentence_says_which_p_value_it_gives():
+    rng = np.random.default_rng(3)
+    tpe = rng.normal(size=8) + 10
+    found = {"tpe": tpe, "gp": tpe + 1 - 0.2 * rng.random(8), "random": tpe + 2, "grid": tpe + 3}
+    summary = summary_of(found, "tpe")
+    assert summary.pairs["gp"].p_value < summary.p_corrected["gp"]
+    p = f"{summary.p_corrected['gp']:.3f}"
+    assert f"over 8 paired seeds; p after Holm = {p})" in headline(summary, 30)
+    many = rng.normal(size=20) + 10
+    assert "p after Holm < 0.001" in headline(summary_of({"tpe": many, "gp": many + 1}, "tpe"), 30)
+
+
+def test_dust_is_a_zero_and_a_zero_has_no_sign():
+    tpe = np.array([0.1, 0.2, 0.3, 0.7, 0.9, 1.1])
+    swapped = np.array([0.2, 0.1, 0.3, 0.9, 0.7, 1.1])  # the differences sum to 5.6e-17
+    same = 3 * (tpe / 3)
+    for turn in (1.0, -1.0):
+        summary = summary_of({"tpe": tpe, "A": swapped, "B": same, "C": tpe - 0.004}, "tpe", turn)
+        cells = [
+            cell for table in (_paired(summary), *_every_pair(summary)) for row in table.rows for cell in row
+        ]
+        assert not [cell for cell in cells if re.search(r"e-|[+-]0(?![.\d])|[+-]0\.0*(?![\d])", cell)]
+        rows = {row[0]: row for row in _paired(summary).rows}
+        assert rows["A"][1].startswith("0.0000 [")
+        assert rows["B"][1:3] == ["0.0000 [0.0000, 0.0000]", "0.0% [0.0%, 0.0%]"]
+    assert "B's mean loss is the same as tpe's" in headline(summary_of({"tpe": tpe, "B": same}, "tpe"), 5)
+
+
+def test_the_numbers_of_a_column_have_the_same_digits():
+    assert column([0.5, 0.25, 12.0]) == ["0.50", "0.25", "12.00"]
+    assert column([Interval(2.5, 2.41, 2.6), Interval(3, math.nan, math.nan)], signed=True) == [
+        "+2.50 [+2.41, +2.60]", "+3.00",
+    ]  # fmt: skip
+    assert column([350.25, 12.0, 0.00123, math.nan, -0.0]) == ["350.2", "12.0", "0.00123", "–", "0.0"]
+    assert column([12.0, -8.04, Interval(-0.2, -0.3, 0.01)], 2, decimals=1, unit="%")[1:] == [
+        "-8.0%", "-0.2% [-0.3%, 0.0%]",
+    ]  # fmt: skip
+    assert column([2e-9, 1e-9]) == ["2.000e-09", "1.000e-09"]
+    assert column([12345.6, 9000.0]) == ["12346", "9000"]
+    assert column([]) == []
+
+
 def test_equal_means_and_a_baseline_without_a_value_are_said():
     same = np.arange(10.0)
     assert "B's mean loss is the same as tpe's" in headline(summary_of({"tpe": same, "B": same}, "tpe"), 5)
@@ -203,6 +249,14 @@ def test_equal_means_and_a_baseline_without_a_value_are_said():
 def test_the_page_is_not_written_over_by_its_tables(toy, tmp_path):
     with pytest.raises(ValueError, match=r"path=.*report\.md"):
         toy.report(tmp_path / "report.md")
+    with pytest.raises(ValueError, match=r"path=.*rr\.txt'.*such as report\.html"):
+        toy.report(tmp_path / "rr.txt")
+    with pytest.raises(ValueError, match=r"path=.*: is a folder"):
+        toy.report(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"path='/proc/zz/r\.html': must be in a folder that is there or can"
+    ):
+        toy.report("/proc/zz/r.html")
     toy.report(tmp_path / "v1.2")
     assert {p.name for p in tmp_path.iterdir()} == {"v1.2", "v1.2.md"}
 
@@ -212,6 +266,20 @@ def test_labels_that_look_like_numbers_are_names(tmp_path):
     groups = runs(found, "t")
     for figure in (final_distribution(groups, "loss"), time_spent(groups, "training")):
         assert figure.layout.yaxis.type == "category"
+
+
+def test_long_names_leave_room_for_the_numbers_and_the_plots(tmp_path):
+    names = ["a searcher of mine with a very long name A", "a searcher of mine with a very long name <B>"]
+    found = run(tmp_path, {"t": hpo.Task(truth, SPACE)}, repeats=2, searchers=dict.fromkeys(names, Near()))
+    axis = final_distribution(runs(found, "t"), "loss per digit and epoch of training (%)").layout
+    assert list(axis.yaxis.ticktext) == [
+        "a searcher of<br>…ery long name A",
+        "a searcher of<br>…y long name &lt;B&gt;",
+    ]
+    assert axis.yaxis.tickvals[0] == names[0]
+    assert max(map(len, axis.xaxis.title.text.split("<br>"))) <= 30
+    page = found.report(tmp_path / "report.html").read_text()
+    assert page.count('class="name keyed"') == page.count('class="name keyed"><i ') > 0
 
 
 def test_time_a_trial_is_of_the_trials_that_were_made(tmp_path):

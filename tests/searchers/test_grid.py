@@ -104,3 +104,12 @@ def test_no_configuration_at_all_is_an_error_of_the_space(searcher):
     space = hpo.Space({"n": hpo.Int(1, 5), "m": hpo.Int(1, 5)}, constraints=[lambda p: False])
     with pytest.raises(hpo.InfeasibleSpaceError, match="constraints"):
         hpo.minimize(lambda p: 0.0, space, searcher=searcher, n_trials=5, progress=False)
+
+
+def test_what_is_no_resolution_and_no_searcher_is_named():
+    with pytest.raises(ValueError, match=r"^resolution=0: must be a whole number"):
+        hpo.GridSearcher(resolution=0)
+    with pytest.raises(ValueError, match=r"^resolution: 'x'=0: must be a whole number"):
+        hpo.GridSearcher(resolution={"x": 0})
+    with pytest.raises(ValueError, match=r"searcher=\['gp'\]: must be one of grid, random"):
+        hpo.Study({"x": hpo.Float(0, 1)}, searcher=["gp"])
