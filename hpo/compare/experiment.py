@@ -94,7 +94,7 @@ def compare(
         "seeds": list(range(seed, seed + repeats)),
         "n_trials": n_trials,
         "n_initial": initial,
-        "cells": [str(cell.path.relative_to(folder)) for cell in cells],
+        "cells": [cell.path.relative_to(folder).as_posix() for cell in cells],
     }
     write_json(folder / "comparison.json", plan)
     _run(waiting, len(cells), tasks, labelled, n_jobs, progress)

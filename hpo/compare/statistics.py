@@ -239,12 +239,15 @@ def mean_ranks(losses: Array) -> tuple[Array, Array, Array]:
 def friedman(losses: Array) -> float:
     """p-value of Friedman's test that all searchers rank alike over tasks (M. Friedman, 1937).
 
-    NaN with fewer than 3 tasks or 3 searchers, where the test says nothing.
+    NaN with fewer than 3 tasks or 3 searchers, where the test says nothing; 1 where all tie on each task.
     """
     n_tasks, n_searchers = losses.shape
     if n_tasks < 3 or n_searchers < 3:
         return math.nan
-    return float(stats.friedmanchisquare(*_ranked(losses).T).pvalue)
+    ranks = _ranked(losses)
+    if np.ptp(ranks) == 0:
+        return 1.0
+    return float(stats.friedmanchisquare(*ranks.T).pvalue)
 
 
 def _ranked(losses: Array) -> Array:

@@ -53,7 +53,9 @@ class TaskSummary:
     groups : mapping of searcher to Runs
     final : mapping of searcher to Interval
     pairs : mapping of searcher to Paired
-        Against the baseline, on values turned so that less is better; p-values after Holm.
+        Against the baseline, on values turned so that less is better.
+    p_corrected : mapping of searcher to float
+        Their p-values after Holm's correction.
     winners : sequence of Winner
         One a searcher, the best first.
     """
@@ -68,18 +70,22 @@ class TaskSummary:
     p_corrected: Mapping[str, float]
     winners: Sequence[Winner]
 
-    @cached_property
+    @property
     def order(self) -> list[str]:
-        """Searchers from the best mean to the worst; those without a value last.
+        """Searchers from the best mean to the worst; those without a value last."""
+        return sorted(self.losses, key=lambda s: _last_if_nan(self.losses[s]))
 
-        The means are over the seeds with which none of them ended without a value, if there are any: one that
-        fails with the hard seeds would be judged by the easy ones.
+    @cached_property
+    def losses(self) -> dict[str, float]:
+        """Mean final value of each searcher, turned so that less is better; NaN without a value.
+
+        Over the seeds with which none of them ended without a value, if there are any: one that fails with
+        the hard seeds would be judged by the easy ones.
         """
         finals = {name: group.final for name, group in self.groups.items()}
         failing = [self._is_without(n) for n, final in finals.items() if not np.isnan(final).all()]
         shared = ~np.any(failing, axis=0) if failing else np.zeros(0, dtype=bool)
-        means = {n: interval(f[shared] if shared.any() else f).mean for n, f in finals.items()}
-        return sorted(means, key=lambda s: _last_if_nan(self.turn * means[s]))
+        return {n: self.turn * interval(f[shared] if shared.any() else f).mean for n, f in finals.items()}
 
     @property
     def n_seeds(self) -> int:
@@ -166,7 +172,7 @@ def rank(summaries: Sequence[TaskSummary]) -> Ranking | None:
     if len(summaries) < 2:
         return None
     names = list(summaries[0].groups)
-    losses = np.array([[s.turn * s.final[name].mean for name in names] for s in summaries])
+    losses = np.array([[summary.losses[name] for name in names] for summary in summaries])
     losses = losses[~np.isnan(losses).any(axis=1)]
     if len(losses) < 2 or len(names) < 2:
         return None

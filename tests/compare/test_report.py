@@ -164,6 +164,14 @@ def test_who_fails_with_the_hard_seeds_is_not_judged_by_the_easy_ones():
     assert said.endswith(" A found no value with 10 seeds.")
 
 
+def test_ranks_over_tasks_are_those_of_the_tasks():
+    easy, hard = np.ones(10), np.full(10, 10.0)
+    task = summary_of({"tpe": np.append(easy, hard), "A": np.append(2 * easy, np.full(10, np.nan))}, "tpe")
+    ranking = rank([task, task])
+    assert task.order == ["tpe", "A"]
+    assert ranking.mean.tolist() == [1.0, 2.0]
+
+
 def test_best_is_only_who_is_told_from_all_others():
     rng = np.random.default_rng(1)
     tpe, gp = 10 + 0.1 * rng.normal(size=10), 5 + 0.1 * rng.normal(size=10)

@@ -101,6 +101,7 @@ def test_friedman_is_scipys_and_silent_with_one_task():
     losses = np.random.default_rng(3).normal(size=(6, 4))
     assert st.friedman(losses) == stats.friedmanchisquare(*losses.T).pvalue
     assert math.isnan(st.friedman(losses[:1]))
+    assert st.friedman(np.ones((3, 3))) == 1.0
 
 
 def test_numbers_that_are_equal_on_paper_are_ties():
