@@ -13,7 +13,7 @@ from typing import Any
 @contextmanager
 def stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     """The first Ctrl-C calls `stop`, the second is the usual KeyboardInterrupt."""
-    if not _comes_here():
+    if not _is_main() or not callable(signal.getsignal(signal.SIGINT)):  # nohup, or a shell's background
         yield
         return
 
@@ -38,7 +38,7 @@ class Undisturbed:
     def __enter__(self) -> None:
         self._waiting: tuple[int, FrameType | None] | None = None
         self._previous: Any = None
-        if _comes_here():
+        if _is_main():
             self._previous = signal.signal(signal.SIGINT, self._wait)
 
     def __exit__(self, *exc: object) -> None:
@@ -46,15 +46,18 @@ class Undisturbed:
             return
         signal.signal(signal.SIGINT, self._previous)
         if self._waiting is not None:
-            self._previous(*self._waiting)
+            self._hand_on(*self._waiting)
 
     def _wait(self, signum: int, frame: FrameType | None) -> None:
         if self._waiting is not None:
-            self._previous(signum, frame)
+            self._hand_on(signum, frame)
         self._waiting = signum, frame
 
+    def _hand_on(self, signum: int, frame: FrameType | None) -> None:
+        if callable(self._previous):  # nohup and a shell's background ignore it
+            self._previous(signum, frame)
 
-def _comes_here() -> bool:
-    """Whether Ctrl-C interrupts this thread; nohup and a shell's background ignore it."""
-    is_main = threading.current_thread() is threading.main_thread()
-    return is_main and callable(signal.getsignal(signal.SIGINT))
+
+def _is_main() -> bool:
+    """Whether this is the thread that Ctrl-C interrupts."""
+    return threading.current_thread() is threading.main_thread()

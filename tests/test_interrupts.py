@@ -43,8 +43,8 @@ def test_an_ignored_interrupt_stays_ignored_and_other_threads_are_left_alone():
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with Undisturbed():
-            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
             signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, previous)
     seen = []
