@@ -65,14 +65,12 @@ def command(
 
 
 def _kept(file: Path, label: str, problem: Problem, trials: int, seeds: int) -> Array:
-    """Regret after each trial, (seeds, trials); read from `file` where it is there."""
+    """Regret after each trial, (seeds, trials), as `regret`; read from `file` where it is there."""
     if file.exists():
         kept = np.array(json.loads(file.read_text()))
         if kept.shape == (seeds, trials):
             return kept
     curves = np.array([regret(label, problem, trials, seed) for seed in range(seeds)])
-    # A run has the worst regret of its problem until it has its first value.
-    curves = np.where(np.isnan(curves), np.nanmax(curves), curves)
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
     partial.write_text(json.dumps(curves.tolist()))
@@ -91,7 +89,7 @@ def _kept_scale(file: Path, problems: Mapping[str, Problem], trials: int, jobs: 
 
 
 def regret(label: str, problem: Problem, trials: int, seed: int) -> Array:
-    """Noise-free value of the best observed configuration minus the optimum, after each trial."""
+    """Noise-free value of the best observed configuration minus the optimum, after each trial; NaN: none."""
     evaluations: Evaluations = []
 
     def objective(params: dict[str, Any]) -> float | None:

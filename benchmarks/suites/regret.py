@@ -35,17 +35,32 @@ RANDOM_RUNS = 200  # of random search alone, from which the scale of each proble
 class Regrets:
     """Regrets of a finished suite.
 
+    A run has the worst regret of its problem, over all searchers and seeds, until its first value.
+
     Attributes
     ----------
     searchers, problems : sequence of str
     R : (searchers, problems, seeds, trials) array
+        Given with NaN before the first value of a run.
     random : (problems, trials) array
+
+    Raises
+    ------
+    ValueError
+        If no run of a problem has a value.
     """
 
     searchers: Sequence[str]
     problems: Sequence[str]
     R: Array
     random: Array
+
+    def __post_init__(self) -> None:
+        # Here and not per searcher: a worst of its own would rank one above others that have no value either.
+        worst = np.fmax.reduce(self.R, axis=(0, 2, 3), keepdims=True)
+        if empty := [name for name, w in zip(self.problems, worst.ravel()) if np.isnan(w)]:
+            raise ValueError(f"R: no run of {', '.join(empty)} has a value")
+        object.__setattr__(self, "R", np.where(np.isnan(self.R), worst, self.R))
 
     def normalised(self, mark: int, by: int | None = None) -> Array:
         """Mean regret over seeds after `mark` trials, (searchers, problems).
@@ -94,8 +109,6 @@ class Regrets:
 def regrets(comparison: Comparison, problems: Mapping[str, Problem], random: Array) -> Regrets:
     """Regrets of every searcher and seed that finished on every problem.
 
-    A run has the worst regret of its problem until it has its first value.
-
     Parameters
     ----------
     comparison : Comparison
@@ -109,8 +122,7 @@ def regrets(comparison: Comparison, problems: Mapping[str, Problem], random: Arr
     for name, problem in problems.items():
         groups = runs(comparison, name)
         best = np.stack([groups[searcher].best for searcher in searchers])
-        R = np.maximum(best - problem.optimum, 0.0)
-        cubes.append(np.where(np.isnan(R), np.nanmax(R), R))
+        cubes.append(np.maximum(best - problem.optimum, 0.0))
     return Regrets(searchers, list(problems), np.stack(cubes, axis=1), random)
 
 

@@ -21,6 +21,12 @@ def test_a_run_is_repeatable_and_never_gets_worse_without_noise(label):
     assert (curve != regret(label, problem, 40, seed=2)).any()
 
 
+def test_before_the_first_value_there_is_no_regret():
+    curve = regret("random", functions()["failing ackley-4"], 10, seed=6)  # its first trials fail
+    assert np.isnan(curve[0])
+    assert np.isfinite(curve[-1])
+
+
 def test_failing_trials_are_spent():
     assert np.isfinite(regret("optuna-nsgaii", functions()["failing ackley-4"], 40, seed=0)[-1])
 

@@ -31,6 +31,20 @@ def test_regret_is_in_units_of_random_search_and_has_a_floor():
     assert (mean < high).all()
 
 
+def test_a_run_without_a_value_has_the_worst_regret_of_its_problem_over_all_searchers():
+    whole, R = made(), made().R.copy()
+    R[0, :, 2, 0] = np.nan
+    R[1, 3, :, 0] = np.nan  # a searcher alone has no value to take
+    filled = Regrets(whole.searchers, whole.problems, R, whole.random)
+    worst = np.nanmax(R, axis=(0, 2, 3))
+    np.testing.assert_array_equal(filled.R[0, :, 2, 0], worst)
+    np.testing.assert_array_equal(filled.R[1, 3, :, 0], np.full(5, worst[3]))
+    np.testing.assert_array_equal(filled.R[~np.isnan(R)], R[~np.isnan(R)])
+    R[:, 4] = np.nan
+    with pytest.raises(ValueError, match="no run of y has a value"):
+        Regrets(whole.searchers, whole.problems, R, whole.random)
+
+
 def test_ranks_share_ties_and_the_lead_is_to_the_next():
     result = made()
     result.R[1, :, :, 1] = result.R[2, :, :, 1]
