@@ -64,7 +64,7 @@ def _run(
     with said_plainly():
         comparison = hpo.compare(
             {name: task(problem) for name, problem in chosen.items()},
-            _searchers(searchers),
+            _searchers(searchers, trials),
             n_trials=trials,
             repeats=seeds,
             out=folder,
@@ -80,10 +80,10 @@ def _run(
     click.echo(f"report: {folder / 'regret.html'}, tables: {folder / 'regret.md'}")
 
 
-def _searchers(labels: str) -> dict[str, str | hpo.Searcher]:
+def _searchers(labels: str, trials: int) -> dict[str, str | hpo.Searcher]:
     own, known = ("gp", "genetic", "random", "grid"), peers()
     chosen = installed(labels_of(labels, [*own, *known], "--searchers"))
-    return {label: label if label in own else known[label][1]() for label in chosen}
+    return {label: label if label in own else known[label][1](trials) for label in chosen}
 
 
 def _random(folder: Path, problems: Mapping[str, Problem], trials: int, jobs: int | None) -> Array:
