@@ -13,19 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from benchmarks.suites.functions import Array
+from benchmarks.suites.kept import Part, definition, kept
 from benchmarks.suites.problem import Problem
 from hpo.compare import Comparison
 from hpo.compare.curves import runs
 from hpo.compare.statistics import mean_interval
-
-Array = NDArray[np.float64]
 
 FLOOR = 1e-3
 RANDOM_RUNS = 200  # of random search alone, from which the scale of each problem is estimated
@@ -126,13 +126,27 @@ def regrets(comparison: Comparison, problems: Mapping[str, Problem], random: Arr
     return Regrets(searchers, list(problems), np.stack(cubes, axis=1), random)
 
 
-def random_regret(problems: Mapping[str, Problem], n_trials: int, n_jobs: int | None = None) -> Array:
-    """Mean regret of random search after each trial, (problems, n_trials), from runs of its own."""
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        curves = joblib.Parallel(n_jobs=joblib.cpu_count() if n_jobs is None else n_jobs)(
-            joblib.delayed(_random_curve)(problem, n_trials) for problem in problems.values()
+def random_regret(
+    problems: Mapping[str, Problem], n_trials: int, folder: Path, n_jobs: int | None = None
+) -> Array:
+    """Mean regret of random search after each trial, (problems, n_trials), from runs of its own.
+
+    Kept in `folder`.
+
+    Raises
+    ------
+    ValueError
+        If `folder` holds that of other problems, or for another number of trials.
+    """
+    parts = [
+        Part(
+            folder / f"{name}.json",
+            {**definition(problem), "runs": RANDOM_RUNS, "n_trials": n_trials},
+            partial(_random_curve, problem, n_trials),
         )
-    return np.array(curves)
+        for name, problem in problems.items()
+    ]
+    return np.array(kept(parts, f"problems, {RANDOM_RUNS} runs of random search alone", n_jobs))
 
 
 def _random_curve(problem: Problem, n_trials: int) -> Array:

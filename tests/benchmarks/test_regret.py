@@ -74,7 +74,7 @@ def test_random_search_alone_agrees_with_the_harness(tmp_path):
     comparison = hpo.compare(
         tasks, ["random"], n_trials=12, repeats=60, n_initial=0, out=tmp_path, n_jobs=1, progress=False
     )
-    alone = random_regret(problems, 12, n_jobs=1)
+    alone = random_regret(problems, 12, tmp_path / "random", n_jobs=1)
     result = regrets(comparison, problems, alone)
     for mark in (4, 12):
         assert result.normalised(mark)[0] == pytest.approx([1.0, 1.0], rel=0.35)
