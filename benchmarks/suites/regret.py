@@ -107,7 +107,7 @@ class Regrets:
 
 
 def regrets(comparison: Comparison, problems: Mapping[str, Problem], random: Array) -> Regrets:
-    """Regrets of every searcher and seed that finished on every problem.
+    """Regrets of a comparison in which every searcher and seed has finished on every problem.
 
     Parameters
     ----------
@@ -116,11 +116,20 @@ def regrets(comparison: Comparison, problems: Mapping[str, Problem], random: Arr
     problems : mapping
     random : (problems, trials) array
         From `random_regret`.
+
+    Raises
+    ------
+    ValueError
+        If a run is missing, or no run of a problem has a value.
     """
-    searchers = comparison.searchers
+    searchers, seeds = comparison.searchers, comparison.plan["seeds"]
     cubes = []
     for name, problem in problems.items():
         groups = runs(comparison, name)
+        for searcher in searchers:
+            # A missing run would look like one in which every trial failed.
+            if missing := [s for s, cell in zip(seeds, groups[searcher].cells) if cell is None]:
+                raise ValueError(f"comparison: {searcher} has not finished {name} with seed {missing[0]}")
         best = np.stack([groups[searcher].best for searcher in searchers])
         cubes.append(np.maximum(best - problem.optimum, 0.0))
     return Regrets(searchers, list(problems), np.stack(cubes, axis=1), random)

@@ -81,6 +81,19 @@ def test_random_search_alone_agrees_with_the_harness(tmp_path):
     assert (np.diff(alone[1]) <= 1e-12).all()  # without noise the incumbent only gets better
 
 
+def test_a_comparison_with_a_run_missing_is_refused(tmp_path):
+    problems = {"branin": functions()["branin"]}
+    comparison = hpo.compare(
+        {"branin": task(problems["branin"])}, ["random", "genetic"], n_trials=3, repeats=2, n_initial=0,
+        out=tmp_path, n_jobs=1, progress=False,
+    )  # fmt: skip
+    random = np.ones((1, 3))
+    assert regrets(comparison, problems, random).R.shape == (2, 1, 2, 3)
+    (tmp_path / "cells" / "branin" / "genetic" / "1.json").unlink()
+    with pytest.raises(ValueError, match="genetic has not finished branin with seed 1"):
+        regrets(hpo.compare.Comparison.load(tmp_path), problems, random)
+
+
 def test_the_command_prints_the_tables_and_draws_the_page(tmp_path):
     arguments = ["functions", "--problems", "branin", "--trials", "10", "--seeds", "2", "--searchers",
                  "gp,random,genetic", "--jobs", "1", "--out", str(tmp_path)]  # fmt: skip
