@@ -9,7 +9,7 @@ not by `hpo.compare`, whose records of a thousand trials also are 300 kB a run: 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from itertools import product
@@ -121,25 +121,8 @@ def _run_optuna(
         study = optuna.create_study(sampler=getattr(optuna.samplers, sampler)(seed=seed))
         for _ in range(trials):
             trial = study.ask()
-            value = objective(dict(_suggested(space, trial)))
+            value = objective(hpo.OptunaSearcher.suggested(space, trial))
             study.tell(trial, value, state=optuna.trial.TrialState.FAIL if value is None else None)
-
-
-def _suggested(space: hpo.Space, trial: Any) -> Iterator[tuple[str, Any]]:
-    """The configuration of one of Optuna's trials, defined by running; parents before children."""
-    drawn: dict[str, Any] = {}
-    for name, p in sorted(space.parameters.items(), key=lambda item: item[1].when is not None):
-        if any(drawn.get(parent) not in values for parent, values in (p.when or {}).items()):
-            continue
-        if isinstance(p, hpo.Float):
-            drawn[name] = trial.suggest_float(name, p.low, p.high, log=p.log, step=p.step)
-        elif isinstance(p, hpo.Int):
-            drawn[name] = trial.suggest_int(name, p.low, p.high, log=p.log, step=p.step)
-        elif isinstance(p, hpo.Ordinal):
-            drawn[name] = p.choices[trial.suggest_int(name, 0, len(p.choices) - 1)]
-        else:
-            drawn[name] = p.choices[trial.suggest_categorical(name, list(range(len(p.choices))))]
-        yield name, drawn[name]
 
 
 def as_markdown(result: Regrets) -> str:
