@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import ClassVar
@@ -176,10 +175,8 @@ def command(
                 {key: task(problem) for key, problem in problems.items()}, variants, n_trials=trials,
                 repeats=seeds, seed=first_seed, n_initial=0, out=folder / name, n_jobs=jobs, baseline=DEFAULT,
             )  # fmt: skip
-        file = folder / f"random-{name}.json"
-        if not file.exists():
-            file.write_text(json.dumps(random_regret(problems, trials, jobs).tolist()))
-        result = regrets(comparison, problems, np.array(json.loads(file.read_text())))
+            random = random_regret(problems, trials, folder / name / "random", jobs)
+            result = regrets(comparison, problems, random)
         title = f"{len(problems)} {TITLES.get(name, name)}, {seeds} paired seeds from {first_seed} on"
         sections.append(f"## {title}\n\n{as_markdown(result)}")
     (folder / "ablations.md").write_text("\n".join(sections), encoding="utf-8")

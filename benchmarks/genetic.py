@@ -2,24 +2,27 @@
 
 Every problem of both suites, each searcher with the same seeds: a noisy problem shows all of them the
 same noise. Optuna's samplers run in studies of Optuna's own, told of one trial after another, which is
-both what their authors ship and several times quicker than rebuilding a study for every suggestion.
+both what their authors ship and six times quicker than rebuilding a study for every suggestion. Hence
+not by `hpo.compare`, whose records of a thousand trials also are 300 kB a run: regrets alone are kept.
 """
 
 from __future__ import annotations
 
-import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import click
-import joblib
 import numpy as np
 
 import hpo
-from benchmarks.options import folder_of, jobs_option, labels_of, names_with
+from benchmarks.options import folder_of, jobs_option, labels_of, names_with, said_plainly
 from benchmarks.suites.collection import functions
+from benchmarks.suites.kept import Part, definition, kept
 from benchmarks.suites.peers import installed
 from benchmarks.suites.problem import Problem
 from benchmarks.suites.regret import Array, Regrets, random_regret
@@ -29,7 +32,12 @@ from hpo.compare.statistics import mean_interval
 
 MARKS = (100, 200, 500, 1000, 2000)
 OURS = "genetic"
-PEERS = {"optuna-nsgaii": "NSGAIISampler", "optuna-cmaes": "CmaEsSampler"}
+OWN: dict[str, Callable[[int], hpo.Searcher]] = {
+    OURS: lambda n: hpo.GeneticSearcher(n_trials=n),
+    "random": lambda _: hpo.RandomSearcher(),
+}
+# Optuna's sampler, and the libraries that it takes.
+PEERS = {"optuna-nsgaii": ("NSGAIISampler", "optuna"), "optuna-cmaes": ("CmaEsSampler", "optuna", "cmaes")}
 LABELS = (OURS, *PEERS, "random")
 
 Evaluations = list[dict[str, Any]]
@@ -50,48 +58,40 @@ def command(
     found = {**functions(), **tables()}
     chosen = {name: found[name] for name in names_with(problems, found, "--problems")}
     folder = folder_of(out)
-    cells = [(label, name) for name in chosen for label in labels]
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        parallel = joblib.Parallel(n_jobs=joblib.cpu_count() if jobs is None else jobs)
-        curves = parallel(
-            joblib.delayed(_kept)(folder / label / f"{name}.json", label, chosen[name], trials, seeds)
-            for label, name in cells
-        )
-    scale = _kept_scale(folder / "scale.json", chosen, trials, jobs)
-    R = np.array(curves).reshape(len(chosen), len(labels), seeds, trials).swapaxes(0, 1)
-    text = as_markdown(Regrets(labels, list(chosen), R, scale))
+    with said_plainly():
+        text = as_markdown(_measured(labels, chosen, trials, seeds, folder, jobs))
     (folder / "genetic.md").write_text(text, encoding="utf-8")
     click.echo(text)
 
 
-def _kept(file: Path, label: str, problem: Problem, trials: int, seeds: int) -> Array:
-    """Regret after each trial, (seeds, trials); read from `file` where it is there."""
-    if file.exists():
-        kept = np.array(json.loads(file.read_text()))
-        if kept.shape == (seeds, trials):
-            return kept
-    curves = np.array([regret(label, problem, trials, seed) for seed in range(seeds)])
-    # A run has the worst regret of its problem until it has its first value.
-    curves = np.where(np.isnan(curves), np.nanmax(curves), curves)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(curves.tolist()))
-    partial.replace(file)
-    return curves
+def _measured(
+    labels: Sequence[str],
+    problems: Mapping[str, Problem],
+    trials: int,
+    seeds: int,
+    folder: Path,
+    jobs: int | None,
+) -> Regrets:
+    parts = []
+    about = {name: definition(problem) for name, problem in problems.items()}
+    for label, (name, problem), seed in product(labels, problems.items(), range(seeds)):
+        file = folder / "runs" / name / label / f"{seed}.json"
+        of = {"n_trials": trials, "seed": seed, **about[name], **_described(label, trials)}
+        parts.append(Part(file, of, partial(regret, label, problem, trials, seed)))
+    R = np.array(kept(parts, "runs", jobs)).reshape(len(labels), len(problems), seeds, trials)
+    return Regrets(labels, list(problems), R, random_regret(problems, trials, folder / "random", jobs))
 
 
-def _kept_scale(file: Path, problems: Mapping[str, Problem], trials: int, jobs: int | None) -> Array:
-    """Random search's mean regret over many runs of its own, (problems, trials)."""
-    kept: dict[str, list[float]] = json.loads(file.read_text()) if file.exists() else {}
-    missing = {name: p for name, p in problems.items() if len(kept.get(name, ())) != trials}
-    if missing:
-        kept |= dict(zip(missing, random_regret(missing, trials, jobs).tolist()))
-        file.write_text(json.dumps(kept))
-    return np.array([kept[name] for name in problems])
+def _described(label: str, trials: int) -> dict[str, Any]:
+    """A searcher by its options, a peer by the versions of its libraries too."""
+    if label not in PEERS:
+        return {"searcher": repr(OWN[label](trials))}
+    sampler, *libraries = PEERS[label]
+    return {"searcher": sampler, "libraries": {name: version(name) for name in libraries}}
 
 
 def regret(label: str, problem: Problem, trials: int, seed: int) -> Array:
-    """Noise-free value of the best observed configuration minus the optimum, after each trial."""
+    """Noise-free value of the best observed configuration minus the optimum, after each trial; NaN: none."""
     evaluations: Evaluations = []
 
     def objective(params: dict[str, Any]) -> float | None:
@@ -103,9 +103,10 @@ def regret(label: str, problem: Problem, trials: int, seed: int) -> Array:
         return value
 
     if label in PEERS:
-        _run_optuna(PEERS[label], problem.space, objective, trials, seed)
+        _run_optuna(PEERS[label][0], problem.space, objective, trials, seed)
     else:
-        hpo.minimize(objective, problem.space, searcher=label, n_trials=trials, seed=seed, progress=False)
+        searcher = OWN[label](trials)
+        hpo.minimize(objective, problem.space, searcher=searcher, n_trials=trials, seed=seed, progress=False)
     return np.maximum(incumbents(evaluations, "minimize") - problem.optimum, 0.0)
 
 
@@ -120,25 +121,8 @@ def _run_optuna(
         study = optuna.create_study(sampler=getattr(optuna.samplers, sampler)(seed=seed))
         for _ in range(trials):
             trial = study.ask()
-            value = objective(dict(_suggested(space, trial)))
+            value = objective(hpo.OptunaSearcher.suggested(space, trial))
             study.tell(trial, value, state=optuna.trial.TrialState.FAIL if value is None else None)
-
-
-def _suggested(space: hpo.Space, trial: Any) -> Iterator[tuple[str, Any]]:
-    """The configuration of one of Optuna's trials, defined by running; parents before children."""
-    drawn: dict[str, Any] = {}
-    for name, p in sorted(space.parameters.items(), key=lambda item: item[1].when is not None):
-        if any(drawn.get(parent) not in values for parent, values in (p.when or {}).items()):
-            continue
-        if isinstance(p, hpo.Float):
-            drawn[name] = trial.suggest_float(name, p.low, p.high, log=p.log, step=p.step)
-        elif isinstance(p, hpo.Int):
-            drawn[name] = trial.suggest_int(name, p.low, p.high, log=p.log, step=p.step)
-        elif isinstance(p, hpo.Ordinal):
-            drawn[name] = p.choices[trial.suggest_int(name, 0, len(p.choices) - 1)]
-        else:
-            drawn[name] = p.choices[trial.suggest_categorical(name, list(range(len(p.choices))))]
-        yield name, drawn[name]
 
 
 def as_markdown(result: Regrets) -> str:

@@ -90,20 +90,15 @@ def _optuna(space: hpo.Space, n: int, sampler: str) -> Turn:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(sampler=getattr(optuna.samplers, sampler)(seed=0))
-    for params in _configurations(space, n):
-        fixed = optuna.trial.FixedTrial(params)
-        _define(space, fixed)
-        study.add_trial(
-            optuna.trial.create_trial(
-                params=fixed.params, distributions=fixed.distributions, value=_value(params)
-            )
-        )
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
 
     def turn() -> None:
         trial = study.ask()
-        study.tell(trial, _value(_define(space, trial)))
+        study.tell(trial, _value(hpo.OptunaSearcher.suggested(space, trial)))
 
+    for _ in range(n):  # random ones, as the study of ours holds
+        turn()
+    study.sampler = getattr(optuna.samplers, sampler)(seed=0)
     return _warmed(turn)
 
 
@@ -111,21 +106,6 @@ def _warmed(turn: Turn) -> Turn:
     for _ in range(2):
         turn()
     return turn
-
-
-def _define(space: hpo.Space, trial: Any) -> dict[str, Any]:
-    """Ask an Optuna trial for every parameter that exists in it."""
-    for name, p in space.parameters.items():
-        if p.when and any(trial.params[parent] not in values for parent, values in p.when.items()):
-            continue
-        if isinstance(p, hpo.Float):
-            trial.suggest_float(name, p.low, p.high, log=p.log)
-        elif isinstance(p, hpo.Int):
-            trial.suggest_int(name, p.low, p.high, log=p.log)
-        else:
-            trial.suggest_categorical(name, list(p.choices))
-    params: dict[str, Any] = trial.params
-    return params
 
 
 def _configurations(space: hpo.Space, n: int) -> list[dict[str, Any]]:

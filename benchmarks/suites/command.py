@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 
 import click
-import numpy as np
 from rich.console import Console
 
 import hpo
@@ -15,7 +12,7 @@ from benchmarks.options import folder_of, jobs_option, labels_of, names_with, sa
 from benchmarks.suites.collection import functions as function_problems
 from benchmarks.suites.peers import installed, peers
 from benchmarks.suites.problem import Problem, task
-from benchmarks.suites.regret import RANDOM_RUNS, Array, random_regret, regrets
+from benchmarks.suites.regret import random_regret, regrets
 from benchmarks.suites.result import as_markdown, as_page, as_tables
 from benchmarks.suites.tables import tables as table_problems
 
@@ -64,14 +61,15 @@ def _run(
     with said_plainly():
         comparison = hpo.compare(
             {name: task(problem) for name, problem in chosen.items()},
-            _searchers(searchers),
+            _searchers(searchers, trials),
             n_trials=trials,
             repeats=seeds,
             out=folder,
             n_jobs=jobs,
             n_initial=0,  # how a searcher begins is part of it
         )
-    result = regrets(comparison, chosen, _random(folder, chosen, trials, jobs))
+        random = random_regret(chosen, trials, folder / "random", jobs)
+        result = regrets(comparison, chosen, random)
     console = Console()
     for table in as_tables(result, suite):
         console.print(table)
@@ -80,21 +78,7 @@ def _run(
     click.echo(f"report: {folder / 'regret.html'}, tables: {folder / 'regret.md'}")
 
 
-def _searchers(labels: str) -> dict[str, str | hpo.Searcher]:
+def _searchers(labels: str, trials: int) -> dict[str, str | hpo.Searcher]:
     own, known = ("gp", "genetic", "random", "grid"), peers()
     chosen = installed(labels_of(labels, [*own, *known], "--searchers"))
-    return {label: label if label in own else known[label][1]() for label in chosen}
-
-
-def _random(folder: Path, problems: Mapping[str, Problem], trials: int, jobs: int | None) -> Array:
-    """Random search's regret of each problem, kept beside the results."""
-    file = folder / "random.json"
-    kept: dict[str, list[float]] = json.loads(file.read_text()) if file.exists() else {}
-    missing = {n: p for n, p in problems.items() if len(kept.get(n, ())) < trials}
-    if missing:
-        click.echo(
-            f"random search alone, {RANDOM_RUNS} runs of each of {len(missing)} problems ...", err=True
-        )
-        kept |= dict(zip(missing, random_regret(missing, trials, jobs).tolist()))
-        file.write_text(json.dumps(kept))
-    return np.array([kept[name][:trials] for name in problems])
+    return {label: label if label in own else known[label][1](trials) for label in chosen}

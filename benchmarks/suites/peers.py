@@ -19,16 +19,19 @@ import hpo
 from hpo.space import Categorical, Float, Int, Ordinal
 
 
-def peers() -> dict[str, tuple[str, Callable[[], hpo.Searcher]]]:
-    """Searchers of other libraries by label: the module that each needs, and how to make it."""
+def peers() -> dict[str, tuple[str, Callable[[int], hpo.Searcher]]]:
+    """Searchers of other libraries by label: the module that each needs, and how to make it.
+
+    Made for a number of trials, as our own are: those that plan with their budget are told it.
+    """
     return {
-        "tpe": ("optuna", hpo.OptunaSearcher),
-        "optuna-gp": ("torch", lambda: _optuna("GPSampler")),
-        "optuna-cmaes": ("cmaes", lambda: _optuna("CmaEsSampler")),
-        "optuna-nsgaii": ("optuna", lambda: _optuna("NSGAIISampler")),
-        "skopt-gp": ("skopt", SkoptSearcher),
+        "tpe": ("optuna", lambda _: hpo.OptunaSearcher()),
+        "optuna-gp": ("torch", lambda _: _optuna("GPSampler")),
+        "optuna-cmaes": ("cmaes", lambda _: _optuna("CmaEsSampler")),
+        "optuna-nsgaii": ("optuna", lambda _: _optuna("NSGAIISampler")),
+        "skopt-gp": ("skopt", lambda _: SkoptSearcher()),
         "nevergrad": ("nevergrad", NevergradSearcher),
-        "botorch": ("botorch", BoTorchSearcher),
+        "botorch": ("botorch", lambda _: BoTorchSearcher()),
     }
 
 
@@ -89,10 +92,16 @@ class SkoptSearcher(hpo.Searcher):
 
 @dataclass(frozen=True)
 class NevergradSearcher(hpo.Searcher):
-    """Nevergrad's NGOpt, which chooses among its optimisers by dimension and budget."""
+    """Nevergrad's NGOpt, which chooses among its optimisers by dimension and budget.
+
+    Parameters
+    ----------
+    budget : int
+        Trials of the whole study.
+    """
 
     name: ClassVar[str] = "nevergrad"
-    budget: int = 100
+    budget: int
     _replays: dict[int, _Replay] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def suggest(self, space: hpo.Space, history: hpo.History, rng: np.random.Generator) -> hpo.Suggestion:

@@ -13,19 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from benchmarks.suites.functions import Array
+from benchmarks.suites.kept import Part, definition, kept
 from benchmarks.suites.problem import Problem
 from hpo.compare import Comparison
 from hpo.compare.curves import runs
 from hpo.compare.statistics import mean_interval
-
-Array = NDArray[np.float64]
 
 FLOOR = 1e-3
 RANDOM_RUNS = 200  # of random search alone, from which the scale of each problem is estimated
@@ -35,17 +35,32 @@ RANDOM_RUNS = 200  # of random search alone, from which the scale of each proble
 class Regrets:
     """Regrets of a finished suite.
 
+    A run has the worst regret of its problem, over all searchers and seeds, until its first value.
+
     Attributes
     ----------
     searchers, problems : sequence of str
     R : (searchers, problems, seeds, trials) array
+        Given with NaN before the first value of a run.
     random : (problems, trials) array
+
+    Raises
+    ------
+    ValueError
+        If no run of a problem has a value.
     """
 
     searchers: Sequence[str]
     problems: Sequence[str]
     R: Array
     random: Array
+
+    def __post_init__(self) -> None:
+        # Here and not per searcher: a worst of its own would rank one above others that have no value either.
+        worst = np.fmax.reduce(self.R, axis=(0, 2, 3), keepdims=True)
+        if empty := [name for name, w in zip(self.problems, worst.ravel()) if np.isnan(w)]:
+            raise ValueError(f"R: no run of {', '.join(empty)} has a value")
+        object.__setattr__(self, "R", np.where(np.isnan(self.R), worst, self.R))
 
     def normalised(self, mark: int, by: int | None = None) -> Array:
         """Mean regret over seeds after `mark` trials, (searchers, problems).
@@ -92,9 +107,7 @@ class Regrets:
 
 
 def regrets(comparison: Comparison, problems: Mapping[str, Problem], random: Array) -> Regrets:
-    """Regrets of every searcher and seed that finished on every problem.
-
-    A run has the worst regret of its problem until it has its first value.
+    """Regrets of a comparison in which every searcher and seed has finished on every problem.
 
     Parameters
     ----------
@@ -103,24 +116,46 @@ def regrets(comparison: Comparison, problems: Mapping[str, Problem], random: Arr
     problems : mapping
     random : (problems, trials) array
         From `random_regret`.
+
+    Raises
+    ------
+    ValueError
+        If a run is missing, or no run of a problem has a value.
     """
-    searchers = comparison.searchers
+    searchers, seeds = comparison.searchers, comparison.plan["seeds"]
     cubes = []
     for name, problem in problems.items():
         groups = runs(comparison, name)
+        for searcher in searchers:
+            # A missing run would look like one in which every trial failed.
+            if missing := [s for s, cell in zip(seeds, groups[searcher].cells) if cell is None]:
+                raise ValueError(f"comparison: {searcher} has not finished {name} with seed {missing[0]}")
         best = np.stack([groups[searcher].best for searcher in searchers])
-        R = np.maximum(best - problem.optimum, 0.0)
-        cubes.append(np.where(np.isnan(R), np.nanmax(R), R))
+        cubes.append(np.maximum(best - problem.optimum, 0.0))
     return Regrets(searchers, list(problems), np.stack(cubes, axis=1), random)
 
 
-def random_regret(problems: Mapping[str, Problem], n_trials: int, n_jobs: int | None = None) -> Array:
-    """Mean regret of random search after each trial, (problems, n_trials), from runs of its own."""
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        curves = joblib.Parallel(n_jobs=joblib.cpu_count() if n_jobs is None else n_jobs)(
-            joblib.delayed(_random_curve)(problem, n_trials) for problem in problems.values()
+def random_regret(
+    problems: Mapping[str, Problem], n_trials: int, folder: Path, n_jobs: int | None = None
+) -> Array:
+    """Mean regret of random search after each trial, (problems, n_trials), from runs of its own.
+
+    Kept in `folder`.
+
+    Raises
+    ------
+    ValueError
+        If `folder` holds that of other problems, or for another number of trials.
+    """
+    parts = [
+        Part(
+            folder / f"{name}.json",
+            {**definition(problem), "runs": RANDOM_RUNS, "n_trials": n_trials},
+            partial(_random_curve, problem, n_trials),
         )
-    return np.array(curves)
+        for name, problem in problems.items()
+    ]
+    return np.array(kept(parts, f"problems, {RANDOM_RUNS} runs of random search alone", n_jobs))
 
 
 def _random_curve(problem: Problem, n_trials: int) -> Array:

@@ -78,6 +78,30 @@ class OptunaSearcher(Searcher):
                     return Suggestion(params, info)
         return Suggestion(space.decode(space.sample(1, rng))[0])
 
+    @staticmethod
+    def suggested(space: Space, trial: Any) -> Params:
+        """Configuration that one of Optuna's own trials suggests, for studies of Optuna's own.
+
+        Parents come before children, and what does not exist is not suggested. Ordinal and categorical
+        parameters are indices to Optuna; the space's constraints are not looked at.
+
+        Parameters
+        ----------
+        space : Space
+        trial : optuna.Trial
+        """
+        params: Params = {}
+        waiting = dict(space.parameters)
+        while waiting:
+            for name, p in list(waiting.items()):
+                if p.when and any(parent in waiting for parent in p.when):
+                    continue
+                del waiting[name]
+                if p.when and not _holds(p.when, params):
+                    continue
+                params[name] = _suggest(name, p, trial)
+        return params
+
 
 class _Cache:
     """The last shadow, used again when the history has only grown; copies and pickles are empty."""
@@ -133,7 +157,8 @@ class _Shadow:
         try:
             self.study.sampler = sampler
             trial = self.study.ask()
-            params = _define_by_run(self.space, trial)
+            suggested = OptunaSearcher.suggested(self.space, trial)
+            params = self.space.decode(self.space.encode([suggested]))[0]
             attrs = self.storage.get_trial(trial._trial_id).system_attrs
             news = {k: v for k, v in record.system_attrs.items() if remembered.get(k) != v}
             info = {"trial_attrs": dict(attrs), "study_attrs": news}
@@ -180,21 +205,6 @@ def _distributions(optuna: ModuleType, space: Space) -> dict[str, Any]:
             # Indices, since Optuna warns of choices that JSON cannot hold.
             made[name] = kinds.CategoricalDistribution(tuple(range(int(p.last) + 1)))
     return made
-
-
-def _define_by_run(space: Space, trial: Any) -> Params:
-    """Suggest what exists, parents before children; returns canonical params of the space."""
-    params: Params = {}
-    waiting = dict(space.parameters)
-    while waiting:
-        for name, p in list(waiting.items()):
-            if p.when and any(parent in waiting for parent in p.when):
-                continue
-            del waiting[name]
-            if p.when and not _holds(p.when, params):
-                continue
-            params[name] = _suggest(name, p, trial)
-    return space.decode(space.encode([params]))[0]
 
 
 def _holds(when: Mapping[str, Any], params: Params) -> bool:

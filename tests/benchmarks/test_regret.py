@@ -31,6 +31,20 @@ def test_regret_is_in_units_of_random_search_and_has_a_floor():
     assert (mean < high).all()
 
 
+def test_a_run_without_a_value_has_the_worst_regret_of_its_problem_over_all_searchers():
+    whole, R = made(), made().R.copy()
+    R[0, :, 2, 0] = np.nan
+    R[1, 3, :, 0] = np.nan  # a searcher alone has no value to take
+    filled = Regrets(whole.searchers, whole.problems, R, whole.random)
+    worst = np.nanmax(R, axis=(0, 2, 3))
+    np.testing.assert_array_equal(filled.R[0, :, 2, 0], worst)
+    np.testing.assert_array_equal(filled.R[1, 3, :, 0], np.full(5, worst[3]))
+    np.testing.assert_array_equal(filled.R[~np.isnan(R)], R[~np.isnan(R)])
+    R[:, 4] = np.nan
+    with pytest.raises(ValueError, match="no run of y has a value"):
+        Regrets(whole.searchers, whole.problems, R, whole.random)
+
+
 def test_ranks_share_ties_and_the_lead_is_to_the_next():
     result = made()
     result.R[1, :, :, 1] = result.R[2, :, :, 1]
@@ -60,11 +74,24 @@ def test_random_search_alone_agrees_with_the_harness(tmp_path):
     comparison = hpo.compare(
         tasks, ["random"], n_trials=12, repeats=60, n_initial=0, out=tmp_path, n_jobs=1, progress=False
     )
-    alone = random_regret(problems, 12, n_jobs=1)
+    alone = random_regret(problems, 12, tmp_path / "random", n_jobs=1)
     result = regrets(comparison, problems, alone)
     for mark in (4, 12):
         assert result.normalised(mark)[0] == pytest.approx([1.0, 1.0], rel=0.35)
     assert (np.diff(alone[1]) <= 1e-12).all()  # without noise the incumbent only gets better
+
+
+def test_a_comparison_with_a_run_missing_is_refused(tmp_path):
+    problems = {"branin": functions()["branin"]}
+    comparison = hpo.compare(
+        {"branin": task(problems["branin"])}, ["random", "genetic"], n_trials=3, repeats=2, n_initial=0,
+        out=tmp_path, n_jobs=1, progress=False,
+    )  # fmt: skip
+    random = np.ones((1, 3))
+    assert regrets(comparison, problems, random).R.shape == (2, 1, 2, 3)
+    (tmp_path / "cells" / "branin" / "genetic" / "1.json").unlink()
+    with pytest.raises(ValueError, match="genetic has not finished branin with seed 1"):
+        regrets(hpo.compare.Comparison.load(tmp_path), problems, random)
 
 
 def test_the_command_prints_the_tables_and_draws_the_page(tmp_path):

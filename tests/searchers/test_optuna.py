@@ -87,3 +87,25 @@ def test_a_sampler_of_the_callers_is_not_changed():
 def test_what_is_no_sampler_is_refused_before_any_trial(wrong):
     with pytest.raises(ValueError, match=r"sampler=.*must be an optuna"):
         hpo.OptunaSearcher(wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"first": 0, "second": 1, "third": 0.5}, {"first": True, "second": "q", "third": 0.5}),
+        ({"first": 0, "second": 0}, {"first": True, "second": "p"}),
+        ({"first": 1}, {"first": 1}),  # equal to True, and another choice
+    ],
+)
+def test_a_trial_of_optunas_own_suggests_what_exists_parents_first(given, expected):
+    space = hpo.Space({
+        "third": hpo.Float(0.0, 1.0, when={"second": "q"}),
+        "second": hpo.Categorical(["p", "q"], when={"first": True}),
+        "first": hpo.Categorical([True, 1]),
+    })  # fmt: skip
+    trial = optuna.trial.FixedTrial(given)
+    params = hpo.OptunaSearcher.suggested(space, trial)
+    assert params == expected
+    assert type(params["first"]) is type(expected["first"])
+    assert space.canonical(params) == params
+    assert trial.params == given

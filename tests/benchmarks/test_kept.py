@@ -1,0 +1,57 @@
+"""What is kept is used again only for what it is of."""
+
+import numpy as np
+import pytest
+
+from benchmarks.suites import wrappers as w
+from benchmarks.suites.collection import functions
+from benchmarks.suites.functions import branin, levy
+from benchmarks.suites.kept import Part, definition, kept
+from benchmarks.suites.regret import random_regret
+
+
+def test_a_result_is_made_once_and_its_gaps_are_kept(tmp_path):
+    made = []
+
+    def make():
+        made.append(1)
+        return np.array([np.nan, 2.0])
+
+    part = Part(tmp_path / "one" / "part.json", {"n": 2}, make)
+    for _ in range(2):
+        np.testing.assert_array_equal(kept([part], "parts", n_jobs=1), [[np.nan, 2.0]])
+    assert made == [1]
+    with pytest.raises(ValueError, match=r"n=3: what is kept in .*part\.json was made with 2"):
+        kept([Part(part.file, {"n": 3}, make)], "parts", n_jobs=1)
+    part.file.write_text('{"definition": {"n": 2, "more": 1}, "values": [1]}')
+    with pytest.raises(ValueError, match=r"more=None: .* was made with 1"):
+        kept([part], "parts", n_jobs=1)
+
+
+@pytest.mark.parametrize("text", ["", "[[1.0, 2.0]]", '{"values": [1.0]}'])
+def test_a_file_that_does_not_say_what_it_is_of_is_refused(tmp_path, text):
+    file = tmp_path / "part.json"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"part\.json: damaged"):
+        kept([Part(file, {}, lambda: np.zeros(1))], "parts", n_jobs=1)
+
+
+def test_numbers_inside_of_a_closure_tell_problems_apart():
+    plain = w.plain(levy(4))
+    changed = [
+        plain, w.plain(levy(5)), w.noisy(plain, 1.0), w.noisy(plain, 2.0), w.heavy_tailed(plain, 1.0),
+        w.heavy_tailed(plain, 2.0), w.plateaus(plain, 1.0), w.failing(plain, 0.2), w.failing(plain, 0.5),
+    ]  # fmt: skip
+    found = [definition(problem) for problem in changed]
+    assert all(a != b for i, a in enumerate(found) for b in found[:i])
+    assert definition(w.plain(levy(4))) == found[0]
+
+
+def test_the_scale_of_random_search_is_refused_for_another_problem_or_budget(tmp_path):
+    problems = {"branin": functions()["branin"]}
+    first = random_regret(problems, 10, tmp_path, n_jobs=1)
+    np.testing.assert_array_equal(random_regret(problems, 10, tmp_path, n_jobs=1), first)
+    with pytest.raises(ValueError, match="n_trials=11"):
+        random_regret(problems, 11, tmp_path, n_jobs=1)
+    with pytest.raises(ValueError, match="was made with"):
+        random_regret({"branin": w.heavy_tailed(w.plain(branin()), 1.0)}, 10, tmp_path, n_jobs=1)
