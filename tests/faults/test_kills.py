@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import hpo
+from tests.faults.processes import gone_within
 from tests.faults.scale import faults, times
 
 pytestmark = faults
@@ -48,20 +49,6 @@ def started(call):
 
 def table(study):
     return [(t.number, t.params, str(t.state), t.value, t.info) for t in study.trials]
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def gone_within(seconds, pids):
-    deadline = time.monotonic() + seconds
-    while any(map(is_alive, pids)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not any(map(is_alive, pids))
 
 
 def children(pid, word="hpo.execution.serving"):

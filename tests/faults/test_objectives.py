@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import hpo
+from tests.faults.processes import gone_within
 from tests.faults.scale import faults
 
 pytestmark = faults
@@ -46,12 +47,6 @@ def _eats_memory():
     blocks = []
     while True:
         blocks.append(np.ones(10_000_000))
-
-
-def _starts_processes():
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
-    while True:
-        time.sleep(0.1)
 
 
 def _forks_and_comes_back_twice():
@@ -88,7 +83,6 @@ BEHAVIOURS = {
     "endless loop in C": (_endless_in_c, "timeout"),
     "endless loop in C that holds the interpreter": (_endless_holding_the_interpreter, "timeout"),
     "ignores SIGTERM": (_ignores_sigterm, "timeout"),
-    "starts processes": (_starts_processes, "timeout"),
     "forks and comes back twice": (_forks_and_comes_back_twice, None),
     "leaks open files": (_leaks_files, "exception"),
 }
@@ -118,10 +112,23 @@ def test_it_is_contained_to_its_trial(name, tmp_path):
     others = [t for t in study.trials if t.number != 1]
     assert [(str(t.state), t.value) for t in others] == [("complete", t.params["x"]) for t in others]
     assert len(others) == 4
-    children = subprocess.run(
-        ["pgrep", "-f", "time.sleep(1000)"], capture_output=True, text=True, check=False
-    )
-    assert children.stdout == ""
+
+
+def test_what_an_objective_started_ends_with_its_timeout(tmp_path):
+    note = tmp_path / "pid"
+
+    def objective(params, trial):
+        if trial.number == 1:
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+            note.write_text(str(child.pid))
+            while True:
+                time.sleep(0.1)
+        return params["x"]
+
+    study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", seed=0)
+    study.optimize(objective, n_trials=5, n_jobs=2, trial_timeout=TIMEOUT, progress=False)
+    assert [t.failure for t in study.trials] == [None, "timeout", None, None, None]
+    assert gone_within(5, [int(note.read_text())])
 
 
 def test_a_leak_does_not_reach_the_next_trial():
