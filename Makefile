@@ -1,12 +1,13 @@
 # Everything runs in .venv, made here from the pinned versions in constraints.txt.
 PYTHON ?= python3
+LOWEST_PYTHON ?= python3.11
 BIN := .venv/bin
 # One BLAS thread a process: parallelism comes from processes, and results do not depend on the cores.
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: bench test test-slow test-faults lint clean
+.PHONY: bench test test-slow test-faults test-lowest lint clean
 
 bench: .venv/bench.stamp ## Tune a network on real MNIST with every searcher and write the report.
 	$(BIN)/python -m benchmarks mnist
@@ -22,13 +23,16 @@ test-slow: .venv/test.stamp ## The slow matrix of tests.
 test-faults: .venv/test.stamp ## Kills, full disks, damaged files; HPO_FAULTS_SCALE=0.05 tries a twentieth.
 	$(BIN)/python -m pytest -q -n 2 -m faults tests/faults
 
+test-lowest: .venv-lowest/test.stamp ## The fast tests with the lowest versions that pyproject.toml allows.
+	.venv-lowest/bin/python -m pytest -q -n 2
+
 lint: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .venv-lowest build *.egg-info
 
 .venv/pip.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hpo needs Python 3.11 or newer; set PYTHON=/path/to/python3")'
@@ -42,4 +46,11 @@ clean:
 
 .venv/test.stamp: .venv/pip.stamp pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[optuna,report,tables,postgresql,sqlite,dask,dev]'
+	touch $@
+
+# On Python 3.11: the lowest versions have no wheels for the newest one.
+.venv-lowest/test.stamp: pyproject.toml constraints-lowest.txt
+	$(LOWEST_PYTHON) -m venv --clear .venv-lowest
+	.venv-lowest/bin/python -m pip install -q --disable-pip-version-check -c constraints-lowest.txt \
+		-e '.[optuna,report,tables,postgresql,sqlite,dask]' pytest pytest-xdist hypothesis
 	touch $@

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state
 
@@ -100,7 +101,8 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
     def _run_search(self, evaluate_candidates: Callable[..., dict[str, Any]]) -> None:
         # Set before the first fit: what was found until an error or Ctrl-C is there to be looked at.
         self.study_ = study = self._new_study()
-        splits = _SplitOnce(self._checked_cv_orig)
+        # Splits from an iterator are used up by now; scikit-learn keeps them itself.
+        splits = None if isinstance(self.cv, Iterator) else _SplitOnce(self.cv, is_classifier(self.estimator))
         all_failed: ValueError | None = None
         results: dict[str, Any] = {}
         for _ in range(int(self.n_trials)):
@@ -217,11 +219,13 @@ def _names(owner: Any) -> list[str]:
 class _SplitOnce:
     """A splitter that keeps its first splits, so that every configuration is scored on the same folds."""
 
-    def __init__(self, splitter: Any) -> None:
-        self._splitter = splitter
+    def __init__(self, cv: Any, classifier: bool) -> None:
+        self._cv = cv
+        self._classifier = classifier
         self._splits: list[tuple[Any, Any]] | None = None
 
     def split(self, X: Any, y: Any = None, **params: Any) -> Iterator[tuple[Any, Any]]:
         if self._splits is None:
-            self._splits = list(self._splitter.split(X, y, **params))
+            splitter = check_cv(self._cv, y, classifier=self._classifier)
+            self._splits = list(splitter.split(X, y, **params))
         return iter(self._splits)
