@@ -58,16 +58,16 @@ def _throughput(folder: Path, repeats: int, quick: bool) -> None:
     for name, value in rate.items():
         click.echo(f"  {name:42} {value:9.0f} /s")
     for kind in KINDS:
-        peer, goal = ("memory", 4) if kind == "memory" else ("SQLite", 10)
+        peer = "memory" if kind == "memory" else "SQLite"
         for n in OPTUNA_SIZES[:1] if quick else OPTUNA_SIZES:
             ratio = rate[f"hpo, {kind}, {n:,} stored"] / rate[f"Optuna, {peer}, {n:,} stored"]
-            click.echo(f"  hpo, {kind}: {ratio:.1f} x Optuna, {peer}, {n:,} stored (goal: >= {goal})")
+            click.echo(f"  hpo, {kind}: {ratio:.1f} x Optuna, {peer}, {n:,} stored")
     if quick:
         return
     for kind in KINDS:
         points = np.array([(n, rate[f"hpo, {kind}, {n:,} stored"]) for n in SIZES[1:]])
         slope = -np.polyfit(*np.log(points).T, 1)[0]
-        click.echo(f"  hpo, {kind}: log-log slope of the cost per trial {slope:.3f} (goal: <= 0.1)")
+        click.echo(f"  hpo, {kind}: log-log slope of the cost per trial {slope:.3f}")
 
 
 def _noop(params: dict[str, float]) -> float:
@@ -137,17 +137,20 @@ def _opening(folder: Path, n: int) -> None:
     if not file.exists():
         _ours(folder, "SQLite", n)
     code = (
-        "import hpo, re, time; hpo.load_study; import hpo.storage, hpo.searchers.random;"
-        "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1]);"
+        "import hpo, resource, sys, time; hpo.load_study; import hpo.storage, hpo.searchers.random;"
+        "unit = 2**20 if sys.platform == 'darwin' else 2**10;"  # bytes there, KiB elsewhere
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit;"
         f"before = peak(); begin = time.perf_counter(); study = hpo.load_study({str(file)!r});"
         "print(time.perf_counter() - begin, time.process_time(), before, peak(), len(study.trials))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # A small process in between: on Linux the peak of a process begins at that of the one that forks it.
+    between = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]], check=True)"
+    done = subprocess.run([sys.executable, "-c", between, code], capture_output=True, text=True, check=True)
     seconds, processor, before, peak, found = (float(x) for x in done.stdout.split())
     click.echo(
         f"\nopening a study of {found:,.0f} trials: {seconds:.2f} s "
-        f"({processor:.2f} s of CPU with the imports), {peak / 1024:.0f} MB at the peak "
-        f"({before / 1024:.0f} MB of it before; goals: <= 2 s, <= 300 MB)"
+        f"({processor:.2f} s of CPU with the imports), {peak:.0f} MB at the peak "
+        f"({before:.0f} MB of it before)"
     )
 
 
@@ -158,7 +161,7 @@ def _dispatch(repeats: int, n: int) -> None:
         workers.append((_timed(n, 2) - _timed(2, 2)) / (n - 2))  # without starting the workers
     click.echo(
         f"\ndispatch to 2 workers: {1e3 * (median(workers) - median(alone)):.2f} ms a trial over one process "
-        f"({1e3 * median(workers):.2f} against {1e3 * median(alone):.2f} ms; goal: <= 5)"
+        f"({1e3 * median(workers):.2f} against {1e3 * median(alone):.2f} ms)"
     )
 
 
@@ -186,5 +189,5 @@ def _scaling(n: int) -> None:
         seconds[n_jobs] = time.perf_counter() - begin
     click.echo(
         f"{n} trials of 1 s of CPU: 2 workers take {seconds[2] / seconds[1]:.2f} x the time of one "
-        f"({seconds[2]:.1f} s against {seconds[1]:.1f} s; goal: <= 0.55, with two idle cores)"
+        f"({seconds[2]:.1f} s against {seconds[1]:.1f} s; it takes two idle cores)"
     )
