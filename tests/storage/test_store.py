@@ -192,12 +192,13 @@ def test_a_file_system_without_links_keeps_what_another_process_made_meanwhile(t
     assert {path.name for path in tmp_path.iterdir()} <= {"runs.db", "runs.db-journal", "runs.db-owners"}
 
 
-def test_a_long_queue_is_read_for_what_changed_only(tmp_path, monkeypatch):
+@pytest.mark.parametrize("n", [5, 40])
+def test_a_long_queue_is_read_for_what_changed_only(tmp_path, monkeypatch, n):
     file = tmp_path / "runs.db"
     study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file)
     other = hpo.load_study(file)
-    for i in range(5):
-        study.enqueue({"x": i / 5})
+    for i in range(n):
+        study.enqueue({"x": i / n})
     assert other.ask().params == {"x": 0.0}
     read = []
 
@@ -206,9 +207,9 @@ def test_a_long_queue_is_read_for_what_changed_only(tmp_path, monkeypatch):
         return original(store, rows)
 
     monkeypatch.setattr(Store, "_parsed", parsed)
-    assert study.enqueue({"x": 1.0}).number == 5
+    assert study.enqueue({"x": 1.0}).number == n
     assert [row.number for row in read] == [0]
-    assert [str(t.state) for t in study.trials] == ["running"] + ["queued"] * 5
+    assert [str(t.state) for t in study.trials] == ["running"] + ["queued"] * n
 
 
 def test_no_name_of_a_file_is_memory(tmp_path, monkeypatch):
