@@ -12,6 +12,14 @@ from hpo.interrupts import Undisturbed
 SPACE = {"x": hpo.Float(0, 1)}
 
 
+@pytest.fixture(autouse=True)
+def _interruptible():
+    """As in a terminal: what runs in a shell's background ignores Ctrl-C from its start."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
 def interrupted(times):
     """Which of so many interrupts in an undisturbed block did not end it at once."""
     done = []
