@@ -38,7 +38,8 @@ class Undisturbed:
     def __enter__(self) -> None:
         self._waiting: tuple[int, FrameType | None] | None = None
         self._previous: Any = None
-        if _is_main():
+        # None: a handler that is not Python's, and could not be put back.
+        if _is_main() and signal.getsignal(signal.SIGINT) is not None:
             self._previous = signal.signal(signal.SIGINT, self._wait)
 
     def __exit__(self, *exc: object) -> None:

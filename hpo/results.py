@@ -98,8 +98,9 @@ class Results:
         return pd.DataFrame(rows, columns=columns)
 
     def _why_none(self) -> str:
-        """Why there is no best trial, with what the latest failure says."""
-        trials = self._book.ledger.trials
-        reasons = [f"{t.failure}: {t.reason}" for t in trials if t.state is TrialState.FAILED and t.reason]
-        latest = f"; the latest failure is {reasons[-1]}" if reasons else ""
-        return f"none of the {len(trials)} trials is complete{latest}"
+        return f"none of the {len(self._book.ledger)} trials is complete{self._latest_failure()}"
+
+    def _latest_failure(self) -> str:
+        """What the latest failed trial says, as the end of a message."""
+        failed = [t for t in self._book.ledger.trials if t.state is TrialState.FAILED and t.reason]
+        return f"; the latest failure is {failed[-1].failure}: {failed[-1].reason}" if failed else ""

@@ -288,7 +288,7 @@ class Study(Results):
             if run(view, runner, limits, report):
                 bar.say("nothing is left to try: the search ends here")
         if states[TrialState.FAILED] >= FEWEST_FAILED and len(states) == 1:
-            warnings.warn(f"all {states.total()} trials failed: {self._why_none()}", stacklevel=3)
+            warnings.warn(f"all {states.total()} trials failed{self._latest_failure()}", stacklevel=3)
         return self
 
     def _live(self, trial: Trial) -> LiveTrial:

@@ -271,7 +271,7 @@ def test_a_copy_of_a_choice_is_the_choice():
 
 def test_when_every_trial_fails_it_is_said_why():
     study = hpo.Study(SPACE, searcher="random", seed=0)
-    with pytest.warns(UserWarning, match=r"all 3 trials failed: .*AttributeError: 'dict' object has no"):
+    with pytest.warns(UserWarning, match=r"all 3 trials failed; .*AttributeError: 'dict' object has no"):
         study.optimize(lambda params: params.x, n_trials=3, progress=False)
     with pytest.raises(ValueError, match=r"best_trial: none of the 3 trials is complete; the latest .*'x'"):
         study.best_trial  # noqa: B018

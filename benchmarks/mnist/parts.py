@@ -20,8 +20,8 @@ from benchmarks.mnist.layers import Array
 from benchmarks.mnist.objective import Problem, make_mlp, mlp_space, prepared, split
 from benchmarks.options import folder_of, jobs_option, said_plainly
 from hpo.compare.curves import runs
+from hpo.compare.digits import with_interval
 from hpo.compare.statistics import Interval, interval, paired
-from hpo.compare.summary import with_interval
 from hpo.plots import BLUE, INK, RULE
 
 N_REFITS = 5

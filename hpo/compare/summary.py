@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from hpo.compare.comparison import Comparison
 from hpo.compare.curves import Array, Runs, runs, sign
-from hpo.compare.digits import with_interval as with_interval  # the benchmarks ask for it here
 from hpo.compare.statistics import (
     Interval,
     Paired,

@@ -217,6 +217,8 @@ class Store:
 
     def _standing(self, connection: Connection, numbers: Collection[int]) -> list[Any]:
         """Number, state and attempt of these trials as they are in the database."""
+        if not numbers:
+            return []
         mine = {"study": self._key}
         if len(numbers) < FEWEST_BETWEEN or max(numbers) - min(numbers) > 4 * len(numbers):
             return list(connection.execute(statements.STANDING, {**mine, "numbers": list(numbers)}))
