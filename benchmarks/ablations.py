@@ -1,4 +1,4 @@
-"""``python -m benchmarks ablations``: which choices of the GP searcher pay, on three suites at once."""
+"""``python -m benchmarks ablations``: which choices of the GP searcher pay, on four suites at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 import hpo
 from benchmarks.options import folder_of, jobs_option, labels_of, said_plainly
-from benchmarks.suites.collection import functions, misscaled
+from benchmarks.suites.collection import accidents, functions, misscaled
 from benchmarks.suites.problem import Problem, task
 from benchmarks.suites.regret import Regrets, random_regret, regrets
 from benchmarks.suites.tables import tables
@@ -50,6 +50,12 @@ class MoreNoise(hpo.GPSearcher):
     """More noise expected: mean -5 of the logarithm of its variance, not -7."""
 
     prior: ClassVar[Prior] = Prior(noise_mean=-5.0)
+
+
+class NoDoubt(hpo.GPSearcher):
+    """Bad outcomes believed as much as good ones."""
+
+    prior: ClassVar[Prior] = Prior(doubtful_mean=float(np.log(1e-8)), doubtful_sd=0.01)
 
 
 class WholeRange(hpo.GPSearcher):
@@ -120,8 +126,12 @@ SUITES: dict[str, Callable[[], Mapping[str, Problem]]] = {
     "tables": tables,
     "functions": functions,
     "misscaled": misscaled,
+    "accidents": accidents,
 }
-TITLES = {"misscaled": "functions with half of their ranges on a wrong scale"}
+TITLES = {
+    "misscaled": "functions with half of their ranges on a wrong scale",
+    "accidents": "functions with accidents or a cliff",
+}
 VARIANTS = {
     DEFAULT: hpo.GPSearcher(),
     "raw outputs": hpo.GPSearcher(warp="raw"),
@@ -139,6 +149,7 @@ VARIANTS = {
     "another scale from 5 nats on": SurerScales(),
     "another scale from 1 nat on": FreerScales(),
     "points beside earlier ones allowed": Beside(),
+    "bad outcomes believed like good ones": NoDoubt(),
     "first points from whole ranges": WholeRange(),
     "no fit that begins at much noise": QuietOnly(),
     "more noise expected": MoreNoise(),

@@ -7,8 +7,8 @@ from collections.abc import Collection
 import numpy as np
 
 from hpo.gp.features import Features
-from hpo.gp.regression import Prior, fit
-from hpo.gp.warping import half_rank
+from hpo.gp.regression import Data, Prior, fit
+from hpo.gp.warping import doubt, half_rank
 from hpo.space import Space
 from hpo.threads import one_blas_thread
 from hpo.trial import History
@@ -44,7 +44,8 @@ def recommend(space: Space, history: History, complete: Collection[int]) -> int 
         return int(history.numbers[rows[0]])
     features = Features(space.n_cells, space.is_categorical, space.is_conditional, space.alike)
     prior = Prior(n_offsets=features.n_offsets)
-    Z, y = features(history.X[rows]), half_rank(history.y[rows])
-    posterior, _ = fit(Z, y, features.lengths, prior.starts(features.n_lengths), prior=prior)
-    predicted = np.round(posterior.predict(Z)[0], 9)
+    y = half_rank(history.y[rows])
+    data = Data(features(history.X[rows]), y, features.lengths, doubt(y))
+    posterior, _ = fit(data, prior.starts(features.n_lengths), prior=prior)
+    predicted = np.round(posterior.predict(data.Z)[0], 9)
     return int(history.numbers[rows[int(np.argmin(predicted))]])

@@ -36,6 +36,28 @@ def misscaled() -> dict[str, FunctionProblem]:
     return found
 
 
+def accidents() -> dict[str, FunctionProblem]:
+    """Functions of which some trials end badly by accident, and with a cliff beside the minimiser."""
+    chosen = {
+        "branin": (f.branin(), 100.0),
+        "ackley-2": (f.ackley(2), 10.0),
+        "hartmann-3": (f.hartmann(3), 3.0),
+        "zakharov-3": (f.zakharov(3), 300.0),
+        "levy-4": (f.levy(4), 60.0),
+        "griewank-4": (f.griewank(4), 5.0),
+        "sphere-6": (f.sphere(6), 60.0),
+        "hartmann-6": (f.hartmann(6), 3.0),
+        "rosenbrock-5": (f.rosenbrock(5), 3000.0),
+        "styblinski-tang-4": (f.styblinski_tang(4), 100.0),
+    }
+    found = {}
+    for i, (name, (function, size)) in enumerate(chosen.items()):
+        share = (0.05, 0.1, 0.2)[i % 3]
+        found[f"{name}, {share:.0%} accidents"] = w.accidental(w.plain(function), share, size)
+        found[f"{name}, cliff"] = w.cliff(w.plain(function), size, seed=i)
+    return found
+
+
 def _plain() -> dict[str, FunctionProblem]:
     chosen = {
         "branin": f.branin(),

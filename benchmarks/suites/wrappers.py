@@ -44,6 +44,8 @@ class FunctionProblem:
     axes: dict[str, Axis]
     warp: Callable[[float], float] = field(default=lambda excess: excess)
     noise: float = 0.0
+    accidents: tuple[float, float] = (0.0, 0.0)
+    added: Callable[[Array], float] = field(default=lambda u: 0.0)
     fails: Callable[[Array], bool] | None = None
 
     @cached_property
@@ -67,12 +69,19 @@ class FunctionProblem:
         if self.fails is not None and self.fails(self._unit(params)):
             raise FloatingPointError("diverged")
         value = self.truth(params)
-        return value + self.noise * float(noise_generator(params, seed).normal()) if self.noise else value
+        if self.noise:
+            value += self.noise * float(noise_generator(params, seed).normal())
+        share, size = self.accidents
+        if share:
+            rng = noise_generator({**params, "": "accident"}, seed)
+            value += size * float(rng.exponential()) * (rng.random() < share)
+        return value
 
     def truth(self, params: dict[str, Any]) -> float:
         """Value without noise."""
         f = self.function
-        return f.minimum + self.warp(max(f.value(self._point(params)) - f.minimum, 0.0))
+        excess = self.warp(max(f.value(self._point(params)) - f.minimum, 0.0))
+        return f.minimum + excess + self.added(self._unit(params))
 
     def _point(self, params: dict[str, Any]) -> Array:
         axes = list(self.axes.items())[: self.function.d]
@@ -97,6 +106,20 @@ def noisy(problem: FunctionProblem, sd: float) -> FunctionProblem:
 def heavy_tailed(problem: FunctionProblem, scale: float) -> FunctionProblem:
     """Bad values grow exponentially: the excess over the minimum v becomes scale (exp(v / scale) - 1)."""
     return replace(problem, warp=lambda v: scale * float(np.expm1(min(v / scale, 600.0))))
+
+
+def accidental(problem: FunctionProblem, share: float, size: float) -> FunctionProblem:
+    """This share of the trials ends badly whatever the configuration: worse by `size`, exponentially."""
+    return replace(problem, accidents=(share, size))
+
+
+def cliff(problem: FunctionProblem, height: float, seed: int) -> FunctionProblem:
+    """Values are worse by `height` on one side of a plane that is 0.05 of the box from the minimiser."""
+    f = problem.function
+    normal = np.random.default_rng(seed).standard_normal(f.d)
+    normal /= np.linalg.norm(normal)
+    edge = float((f.argmin - f.low) / (f.high - f.low) @ normal) + 0.05
+    return replace(problem, added=lambda u: height if u @ normal > edge else 0.0)
 
 
 def plateaus(problem: FunctionProblem, step: float) -> FunctionProblem:

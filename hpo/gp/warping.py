@@ -43,6 +43,18 @@ def half_rank(y: Array, at: Array | None = None) -> Array:
     return warped
 
 
+def doubt(warped: Array) -> Array:
+    """How much of the noise of bad outcomes each half-rank has: its square above the median, 0 below.
+
+    Beside a good configuration a bad outcome is often an accident: a run that diverged with one seed, a
+    crash that returned the worst value. With one noise variance for all, such accidents make a fit think
+    little of what the good ones tell. The worse the outcome the less it is believed, as far as the evidence
+    agrees; a cliff, behind which all are bad, speaks against it.
+    """
+    above: Array = np.maximum(warped, 0.0) ** 2
+    return above
+
+
 def _shares_below(in_order: Array, at: Array) -> Array:
     """Share of the sorted y that is less than each value, one that is equal by half; never none nor all."""
     twice = np.searchsorted(in_order, at, "left") + np.searchsorted(in_order, at, "right")

@@ -107,7 +107,7 @@ class GPSearcher(Searcher):
             "sd": short(sd[0]),
             "acquisition": None if value is None else short(value),
             "length_scales": {
-                space.names[j]: short(s) for j, s in zip(features.columns, np.exp(model.objective.theta[:-2]))
+                space.names[j]: short(s) for j, s in zip(features.columns, np.exp(model.objective.theta))
             },
             "scales": {n: c for n, c in zip(space.names, model.features.scales) if c},
             "gp": model.memory,

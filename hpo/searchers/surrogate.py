@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from hpo.gp.acquisition import log_expected_improvement, log_probability_positive
 from hpo.gp.features import Features
 from hpo.gp.kernels import Array, matern52, squared_distance
-from hpo.gp.regression import Posterior, Prior, condition, fit, log_evidence
+from hpo.gp.regression import N_VARIANCES, Data, Posterior, Prior, condition, fit, log_evidence
 from hpo.gp.scales import neighbours
-from hpo.gp.warping import half_rank, standardise
+from hpo.gp.warping import doubt, half_rank, standardise
 from hpo.searchers.surprise import surprise
 from hpo.trial import History
 
-WARPS = {"raw": standardise, "half-rank": half_rank}
+# Of outputs, and how much each warped one is doubted.
+WARPS: dict[str, tuple[Callable[..., Array], Callable[[Array], Array]]] = {
+    "raw": (standardise, np.zeros_like),
+    "half-rank": (half_rank, doubt),
+}
 NOTED = {"n", "warp", "theta", "scales", "surprise"}  # what a suggestion's memory holds
 MAX_POINTS = 256  # above it the model sees a subset, so that a suggestion's time stays bounded
 MAX_FIT = 128  # hyperparameters are fitted on at most this many points
@@ -71,27 +75,30 @@ class Surrogate:
         prior = replace(prior, n_offsets=features.n_offsets)
         X, y = history.X[history.complete], history.y[history.complete]
         n, kept = len(y), _subset(y, MAX_POINTS)
-        X, warped = X[kept], WARPS[warp](y[kept])
+        warped_by, doubted_by = WARPS[warp]
+        X, warped = X[kept], warped_by(y[kept])
+        doubts = doubted_by(warped)
         memory = _remembered(history, features, warp)
         # Refits thin out: hyperparameters move little once trials are many.
         if memory is None or n - memory["n"] >= max(1, n // 20):
             memory = {
                 "n": n,
                 "warp": warp,
-                **_refit(features, X, warped, memory, prior),
+                **_refit(features, X, warped, doubts, memory, prior),
                 "surprise": short(
-                    surprise(history, warp, lambda y, at: WARPS[warp](y[_subset(y, MAX_POINTS)], at))
+                    surprise(history, warp, lambda y, at: warped_by(y[_subset(y, MAX_POINTS)], at))
                 ),
             }
         features = replace(features, scales=tuple(memory["scales"]))
-        posterior = condition(features(X), warped, np.array(memory["theta"]), features.lengths)
-        best = float(posterior.predict(posterior.Z)[0].min())
+        data = Data(features(X), warped, features.lengths, doubts)
+        posterior = condition(data, np.array(memory["theta"]))
+        best = float(posterior.predict(posterior.data.Z)[0].min())
         success = None
         if history.failed.any():
             success = _success(features, history, prior)
             # A failed point counts as an ordinary bad one: its neighbours lose their promise.
             Z_failed = features(history.X[history.failed][-MAX_PENDING:])
-            pessimistic = np.full(len(Z_failed), np.median(posterior.y))
+            pessimistic = np.full(len(Z_failed), np.median(posterior.data.y))
             posterior = posterior.given(Z_failed, np.maximum(posterior.predict(Z_failed)[0], pessimistic))
         if len(history.pending):
             # The believer's fantasy: the mean stays, the uncertainty at pending points goes.
@@ -107,7 +114,7 @@ class Surrogate:
         2 s (1 - k).
         """
         signal, noise = np.exp(self.objective.theta[-2:])
-        k = matern52(squared_distance(Z, self.objective.Z, self.objective.w)).max(1)
+        k = matern52(squared_distance(Z, self.objective.data.Z, self.objective.w)).max(1)
         apart: NDArray[np.bool_] = 2.0 * signal * (1.0 - k) >= share * noise
         return apart
 
@@ -133,54 +140,57 @@ class Surrogate:
 
 
 def _refit(
-    features: Features, X: Array, y: Array, memory: Mapping[str, Any] | None, prior: Prior
+    features: Features, X: Array, y: Array, doubts: Array, memory: Mapping[str, Any] | None, prior: Prior
 ) -> dict[str, Any]:
     """Fit hyperparameters to warped values; then one range may move to another scale."""
     kept = _subset(y, MAX_FIT)
-    X, y = X[kept], y[kept]
+    X, y, doubts = X[kept], y[kept], doubts[kept]
     starts = prior.starts(features.n_lengths)
     if memory is not None:
         features = replace(features, scales=tuple(memory["scales"]))
         starts = [np.array(memory["theta"]), *starts]
     iterations = COLD_ITERATIONS if memory is None else WARM_ITERATIONS
-    posterior, value = fit(features(X), y, features.lengths, starts, iterations, prior)
-    features, theta = _rescaled(features, X, y, posterior.theta, value, prior)
+    data = Data(features(X), y, features.lengths, doubts)
+    posterior, value = fit(data, starts, iterations, prior)
+    features, theta = _rescaled(features, X, posterior, value, prior)
     return {"theta": [short(t) for t in theta], "scales": list(features.scales)}
 
 
 def _rescaled(
-    features: Features, X: Array, y: Array, theta: Array, density: float, prior: Prior
+    features: Features, X: Array, posterior: Posterior, density: float, prior: Prior
 ) -> tuple[Features, Array]:
     """Features with at most one range on a more probable scale than now, and their hyperparameters.
 
-    `density` is the log posterior of theta as things are. One step at a time is enough, as the next fit
-    takes the next.
+    `density` is the log posterior of the hyperparameters as things are. One step at a time is enough, as the
+    next fit takes the next.
     """
-    now = np.array(features.scales or [0.0] * X.shape[1])
+    theta, now = posterior.theta, np.array(features.scales or [0.0] * X.shape[1])
 
     def on(scales: Array) -> Features:
         return replace(features, scales=tuple(scales.tolist()))
+
+    def data(scales: Array) -> Data:
+        return replace(posterior.data, Z=on(scales)(X))
 
     def gain(scales: Array, density_there: float) -> float:
         more = np.count_nonzero(scales) - np.count_nonzero(now)
         return density_there - density - prior.scale_log_odds * more
 
     others, known = neighbours(now, features.is_fine), prior.log_density(theta)[0]
-    at_theta = [gain(s, known + log_evidence(theta, on(s)(X), y, features.lengths)) for s in others]
+    at_theta = [gain(s, known + log_evidence(theta, data(s))) for s in others]
     if others and max(at_theta) > -WORTH_A_FIT:
         best = others[int(np.argmax(np.round(at_theta, 9)))]
-        posterior, fitted = fit(on(best)(X), y, features.lengths, [theta], WARM_ITERATIONS, prior)
+        refitted, fitted = fit(data(best), [theta], WARM_ITERATIONS, prior)
         if gain(best, fitted) > 0:
-            return on(best), posterior.theta
+            return on(best), refitted.theta
     return on(now), theta
 
 
 def _success(features: Features, history: History, prior: Prior) -> Posterior:
     """Process of +1 where trials succeeded and -1 where they failed, over the latest of them."""
-    label = np.where(history.failed, -1.0, 1.0)
-    kept = np.arange(len(label))[-MAX_FIT:]
-    starts = prior.starts(features.n_lengths)[:1]
-    return fit(features(history.X[kept]), label[kept], features.lengths, starts, 20, prior)[0]
+    label = np.where(history.failed, -1.0, 1.0)[-MAX_FIT:]
+    data = Data(features(history.X[-MAX_FIT:]), label, features.lengths, np.zeros(len(label)))
+    return fit(data, prior.starts(features.n_lengths)[:1], 20, prior)[0]
 
 
 def _subset(y: Array, limit: int) -> NDArray[np.int64]:
@@ -195,7 +205,7 @@ def _subset(y: Array, limit: int) -> NDArray[np.int64]:
 
 def _remembered(history: History, features: Features, warp: str) -> dict[str, Any] | None:
     """What was noted with the latest trial that has usable hyperparameters."""
-    n_theta = features.n_lengths + 2
+    n_theta = features.n_lengths + N_VARIANCES
     for info in reversed(list(history.infos[-50:])):
         memory = info.get("gp") if isinstance(info, Mapping) else None
         if not isinstance(memory, Mapping) or not memory.keys() >= NOTED:

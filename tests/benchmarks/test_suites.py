@@ -9,11 +9,11 @@ import pytest
 from scipy.optimize import minimize
 
 import hpo
-from benchmarks.suites.collection import functions, misscaled
+from benchmarks.suites.collection import accidents, functions, misscaled
 from benchmarks.suites.problem import task
 from benchmarks.suites.tables import Table
 
-PROBLEMS = functions() | {f"misscaled {name}": p for name, p in misscaled().items()}
+PROBLEMS = functions() | accidents() | {f"misscaled {name}": p for name, p in misscaled().items()}
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -68,6 +68,29 @@ def test_noise_is_the_same_for_a_seed_and_centred():
     drawn = np.array([problem.observe(params, seed=s) for s in range(400)])
     assert abs(drawn.mean() - problem.truth(params)) < 1.0
     assert 4.5 < drawn.std() < 5.5
+
+
+@pytest.mark.parametrize("name", [name for name in accidents() if "accidents" in name])
+def test_accidents_are_as_many_as_their_name_says_and_only_worse(name):
+    problem = PROBLEMS[name]
+    sample = problem.space.decode(problem.space.sample(2000, np.random.default_rng(0)))
+    harm = np.array([problem.observe(p, seed=1) - problem.truth(p) for p in sample])
+    share = float(name.split(", ")[1].split("%")[0]) / 100
+    assert (harm >= 0).all()
+    assert np.mean(harm > 0) == pytest.approx(share, abs=0.02)
+    assert harm[harm > 0].mean() == pytest.approx(problem.accidents[1], rel=0.3)
+
+
+@pytest.mark.parametrize("name", [name for name in accidents() if "cliff" in name])
+def test_a_cliff_is_near_the_minimiser_and_only_adds(name):
+    problem = PROBLEMS[name]
+    function = problem.function
+    unit = (function.argmin - function.low) / (function.high - function.low)
+    beside = unit + 0.1 * np.random.default_rng(0).standard_normal((2000, function.d)) / np.sqrt(function.d)
+    heights = np.array([problem.added(u) for u in beside])
+    assert problem.added(unit) == 0.0
+    assert 0.1 < np.mean(heights > 0) < 0.5
+    assert len(set(heights.tolist())) == 2
 
 
 @pytest.mark.parametrize("family", ["HPOBench", "HPOLib", "NASBench201"])

@@ -7,7 +7,8 @@ from scipy.stats import norm
 from hpo.gp.acquisition import log_expected_improvement, log_probability_positive
 from hpo.gp.features import Features
 from hpo.gp.kernels import matern52, matern52_with_slope, squared_distance
-from hpo.gp.regression import Prior, condition, log_evidence, log_posterior
+from hpo.gp.regression import Data, Prior, condition, log_evidence, log_posterior
+from hpo.gp.warping import doubt
 
 
 @pytest.fixture
@@ -16,8 +17,9 @@ def data():
     features = Features(np.array([np.inf, 3.0, np.inf]), np.array([0, 1, 0], bool), np.array([0, 0, 1], bool))
     X = rng.random((12, 3))
     X[::3, 2] = np.nan
-    theta = np.array([-0.5, 0.4, -0.2, 0.3, -4.0])
-    return features, X, rng.standard_normal(12), theta
+    y = rng.standard_normal(12)
+    theta = np.array([-0.5, 0.4, -0.2, -3.0, 0.3, -4.0])
+    return features, X, y, doubt(y), theta
 
 
 def differences(f, x, step=1e-6):
@@ -34,8 +36,8 @@ def test_kernel_slope():
 
 
 def test_evidence(data):
-    features, X, y, theta = data
-    args = (features(X), y, features.lengths, Prior())
+    features, X, y, doubts, theta = data
+    args = (Data(features(X), y, features.lengths, doubts), Prior())
     expected = differences(lambda t: log_posterior(t, *args)[0], theta)
     assert log_posterior(theta, *args)[1] == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
@@ -46,22 +48,22 @@ def test_evidence_with_choices_of_alike_columns():
     )
     rng = np.random.default_rng(1)
     Z, y = features(rng.random((15, 4))), rng.standard_normal(15)
-    theta = np.append(0.5 * rng.standard_normal(features.n_lengths), [0.2, -3.0])
-    args = (Z, y, features.lengths, Prior(n_offsets=features.n_offsets))
+    theta = np.append(0.5 * rng.standard_normal(features.n_lengths), [-2.0, 0.2, -3.0])
+    args = (Data(Z, y, features.lengths, doubt(y)), Prior(n_offsets=features.n_offsets))
     expected = differences(lambda t: log_posterior(t, *args)[0], theta)
     assert log_posterior(theta, *args)[1] == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
 def test_evidence_alone_is_the_posterior_without_the_prior(data):
-    features, X, y, theta = data
-    Z, prior = features(X), Prior()
-    whole = log_posterior(theta, Z, y, features.lengths, prior)[0]
-    assert log_evidence(theta, Z, y, features.lengths) == pytest.approx(whole - prior.log_density(theta)[0])
+    features, X, y, doubts, theta = data
+    given, prior = Data(features(X), y, features.lengths, doubts), Prior()
+    whole = log_posterior(theta, given, prior)[0]
+    assert log_evidence(theta, given) == pytest.approx(whole - prior.log_density(theta)[0])
 
 
 def test_prediction(data):
-    features, X, y, theta = data
-    posterior = condition(features(X), y, theta, features.lengths)
+    features, X, y, doubts, theta = data
+    posterior = condition(Data(features(X), y, features.lengths, doubts), theta)
     z = features(np.array([[0.3, 0.5, 0.7]]))
     mean, sd, d_mean, d_sd = posterior.predict_with_gradient(z)
     for i, (value, gradient) in enumerate([(mean, d_mean), (sd, d_sd)]):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hpo.gp.maximize import Domain, maximize
-from hpo.gp.regression import condition
+from hpo.gp.regression import Data, condition
 
 
 def grid_domain(d, m, tried, telling=lambda U: np.ones(len(U), bool)):
@@ -51,8 +51,8 @@ def test_finds_the_best_of_all_configurations_of_a_discrete_space(seed):
     rng = np.random.default_rng(seed)
     every = (np.stack(np.meshgrid(*[np.arange(m)] * d), -1).reshape(-1, d) + 0.5) / m
     Z = every[rng.permutation(len(every))[:20]]
-    theta = np.log([*[0.5] * d, 1.0, 1e-4])
-    posterior = condition(Z, rng.standard_normal(20), theta, np.eye(d))
+    theta = np.log([*[0.5] * d, 1e-4, 1.0, 1e-4])
+    posterior = condition(Data(Z, rng.standard_normal(20), np.eye(d), np.zeros(20)), theta)
 
     def score(U):
         mean, sd = posterior.predict(U)

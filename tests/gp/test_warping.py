@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hpo.gp.warping import half_rank, standardise
+from hpo.gp.warping import doubt, half_rank, standardise
 
 
 @pytest.mark.parametrize("warp", [standardise, half_rank])
@@ -51,3 +51,10 @@ def test_half_rank_keeps_how_much_better_a_new_best_is():
     step = half_rank(y)[1] - half_rank(y)[0]
     assert near == pytest.approx(half_rank(y)[0] - step)
     assert far == pytest.approx(near - step)
+
+
+def test_only_what_is_worse_than_the_median_is_doubted_and_the_worst_the_most():
+    y = np.array([3.0, 1.0, 1e9, 2.0, 50.0])
+    doubts = doubt(half_rank(y))
+    assert (doubts[[0, 1, 3]] == 0).all()
+    assert 0 < doubts[4] < doubts[2]

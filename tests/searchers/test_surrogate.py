@@ -37,6 +37,45 @@ def test_the_gradient_of_the_score_is_that_of_finite_differences(inflation, fail
         np.testing.assert_allclose(gradient[:, j], expected, rtol=1e-4, atol=1e-5)
 
 
+def fitted_to(y_of, prior=None):
+    """Model of 40 trials in two dimensions, their points and values."""
+    space = Space({"x": Float(0, 1), "y": Float(0, 1)})
+    U = space.sample(40, np.random.default_rng(0))
+    features = Features(space.n_cells, space.is_categorical, space.is_conditional)
+    history = History.build(space, space.decode(U), y_of(U).tolist())
+    return Surrogate.fitted(features, history, "half-rank", prior or Prior(), as_it_is), U
+
+
+def noise(model):
+    return float(np.exp(model.objective.theta[-1]))
+
+
+BELIEVING = Prior(doubtful_mean=np.log(1e-8), doubtful_sd=0.01)
+
+
+def test_accidents_are_not_taken_for_noise_of_the_good():
+    def accidental(U):
+        y = bowl(U)
+        y[np.argsort(y)[2:20:4]] += 1e6  # among the better half
+        return y
+
+    (doubting, U), (believing, _) = fitted_to(accidental), fitted_to(accidental, BELIEVING)
+    assert noise(doubting) < 0.01 < 0.1 < noise(believing)
+    grid = np.random.default_rng(1).random((500, 2))
+    promising = grid[np.argmin(doubting.objective.predict(grid)[0])]
+    assert bowl(promising[None])[0] < bowl(U).min()
+
+
+def test_a_cliff_is_no_accident():
+    def with_cliff(U):
+        return bowl(U) + np.where(U[:, 0] > 0.35, 10.0, 0.0)
+
+    (doubting, U), (believing, _) = fitted_to(with_cliff), fitted_to(with_cliff, BELIEVING)
+    behind = U[U[:, 0] > 0.35]
+    means = [model.objective.predict(behind)[0] for model in (doubting, believing)]
+    assert means[0] == pytest.approx(means[1], abs=0.15)
+
+
 def test_inflation_helps_the_unlikely_most():
     (sure, Z), (inflated, _) = surrogate(1.0), surrogate(2.0)
     mean, sd = sure.objective.predict(Z)
@@ -76,9 +115,9 @@ def test_points_that_the_noise_does_not_tell_apart_from_a_trial():
 def test_hyperparameters_of_many_trials_are_fitted_in_the_units_that_they_are_used_in(monkeypatch):
     fitted_to = []
 
-    def spy(Z, y, *args):
-        fitted_to.append(y)
-        return fit(Z, y, *args)
+    def spy(data, *args):
+        fitted_to.append(data.y)
+        return fit(data, *args)
 
     monkeypatch.setattr("hpo.searchers.surrogate.fit", spy)
     space = Space({"x": Float(0, 1), "y": Float(0, 1)})
@@ -86,8 +125,8 @@ def test_hyperparameters_of_many_trials_are_fitted_in_the_units_that_they_are_us
     history = History.build(space, space.decode(U), ((U - 0.4) ** 2).sum(1).tolist())
     features = Features(space.n_cells, space.is_categorical, space.is_conditional)
     model = Surrogate.fitted(features, history, "half-rank", Prior(), as_it_is)
-    assert len(fitted_to[0]) < len(model.objective.y) < 400
-    assert np.isin(fitted_to[0], model.objective.y).all()
+    assert len(fitted_to[0]) < len(model.objective.data.y) < 400
+    assert np.isin(fitted_to[0], model.objective.data.y).all()
 
 
 def fitted_scales(objective, prior=None):
@@ -136,7 +175,7 @@ def test_scales_of_the_trial_before_are_taken_up_where_they_fit(scales):
     memory = {
         "n": 40,
         "warp": "half-rank",
-        "theta": [0.5] * 3 + [0.0, -7.0],
+        "theta": [0.5] * 3 + [-7.0, 0.0, -7.0],
         "scales": scales,
         "surprise": 1.5,
     }
