@@ -8,16 +8,14 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-import numpy as np
-
 from hpo.pruning import ASHAPruner, HyperbandPruner, MedianPruner, Pruner, resolve_pruner
 from hpo.searchers import SEARCHERS, Searcher, resolve
 from hpo.space import Space
 from hpo.space.serial import from_json, to_json
 
 
-def check(direction: Any, seed: Any, window: Any, name: Any) -> None:
-    """Refuse what no study can be.
+def check(direction: Any, name: Any) -> None:
+    """Refuse what no study can have.
 
     Raises
     ------
@@ -26,12 +24,6 @@ def check(direction: Any, seed: Any, window: Any, name: Any) -> None:
     """
     if direction not in ("minimize", "maximize"):
         raise ValueError(f"direction={direction!r}: must be 'minimize' or 'maximize'")
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
-        raise ValueError(f"seed={seed!r}: must be a whole number from 0 up, or None")
-    if window is not None and (
-        isinstance(window, bool) or not isinstance(window, int | np.integer) or window < 1
-    ):
-        raise ValueError(f"window={window!r}: must be a whole number from 1 up, or None")
     if not isinstance(name, str) or not name:
         raise ValueError(f"name={name!r}: must be a string of at least one character")
 

@@ -13,6 +13,7 @@ from plotly.subplots import make_subplots
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import permutation_importance
 
+from hpo.checks import whole
 from hpo.space import Space
 from hpo.study import Study
 from hpo.trial import Array, Trial, TrialState
@@ -67,11 +68,10 @@ def parallel_coordinates(study: Study) -> go.Figure:
 
 def slices(study: Study, columns: int = 3) -> go.Figure:
     """Value against each parameter, a panel each in so many columns, coloured by the trial's number."""
-    if isinstance(columns, bool) or not isinstance(columns, int) or columns < 1:
-        raise ValueError(f"columns={columns!r}: must be a whole number from 1 up")
+    most = whole("columns", columns, 1)
     trials = _complete(study)
     names = study.space.names
-    n_columns = min(columns, len(names))
+    n_columns = min(most, len(names))
     n_rows = -(-len(names) // n_columns)
     figure = make_subplots(rows=n_rows, cols=n_columns, shared_yaxes=True, horizontal_spacing=0.04)
     for j, name in enumerate(names):

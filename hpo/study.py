@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hpo.book import Book, finished
+from hpo.checks import is_whole, whole_or_none
 from hpo.definition import check, definition
 from hpo.execution import LiveTrial, Objective, Options, Runner, make_runner, told
 from hpo.interrupts import stopping_on_interrupt
@@ -73,13 +74,14 @@ class Study(Results):
         storage: Storage | None = None,
         name: str = "study",
     ) -> None:
-        check(direction, seed, window, name)
+        check(direction, name)
         self.space = Space.of(space)
         self.direction = direction
         self.searcher = resolve(searcher)
         self.pruner = resolve_pruner(pruner)
-        self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else int(seed)  # type: ignore[operator]
-        self.window = None if window is None else int(window)
+        chosen = whole_or_none("seed", seed, 0)
+        self.seed = _fresh_seed() if chosen is None else chosen
+        self.window = whole_or_none("window", window, 1)
         self.name = name
         self._book = Book(self._new_ledger())
         self._is_stopping = False
@@ -213,7 +215,7 @@ class Study(Results):
         """
         known = self._book.ledger.trials
         number = trial.number if isinstance(trial, Trial) else trial
-        if isinstance(number, bool) or not isinstance(number, int | np.integer):
+        if not is_whole(number):
             raise ValueError(f"trial={trial!r}: must be a trial or its number")
         if not 0 <= number < len(known):
             has = f"trials 0..{len(known) - 1}" if known else "no trials yet"
@@ -300,3 +302,7 @@ class Study(Results):
     def _suggest(self) -> Trial:
         """A new trial; only the book calls this, which keeps others away meanwhile."""
         return suggested(self._book.ledger, self.searcher, self.seed, self._visible_window())
+
+
+def _fresh_seed() -> int:
+    return int(np.random.SeedSequence().entropy % 2**63)  # type: ignore[operator]

@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo.checks import whole_or_none
 from hpo.searchers.base import Searcher
 from hpo.searchers.climb import Climb, found_best, replay
 from hpo.searchers.untried import is_tried, untried
@@ -70,9 +71,7 @@ class GeneticSearcher(Searcher):
 
     def __post_init__(self) -> None:
         for field, least in (("n_trials", 1), ("population_size", 2)):
-            value = getattr(self, field)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-                raise ValueError(f"{field}={value!r}: must be a whole number of at least {least}, or None")
+            object.__setattr__(self, field, whole_or_none(field, getattr(self, field), least))
         if not 0 <= self.crossover_probability <= 1:
             raise ValueError(f"crossover_probability={self.crossover_probability!r}: must be in 0..1")
 
