@@ -34,7 +34,7 @@ def history(study: Study) -> go.Figure:
     figure = go.Figure()
     figure.add_scatter(
         x=numbers, y=values, mode="markers", name="trial", marker={"color": SKY, "size": 8},
-        text=[described(t) for t in trials], hovertemplate="%{text}<extra></extra>",
+        text=[_hover_text(t) for t in trials], hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip
     figure.add_scatter(
         x=numbers, y=so_far, mode="lines", name="best so far", line={"color": BLUE, "width": 3, "shape": "hv"}
@@ -143,7 +143,7 @@ def timeline(study: Study) -> go.Figure:
             figure.add_bar(
                 y=[t.number for t in group], x=[t.seconds for t in group],
                 base=[(t.started or begin) - begin for t in group], orientation="h", name=state, width=0.8,
-                marker_color=colour, text=[described(t) for t in group], textposition="none",
+                marker_color=colour, text=[_hover_text(t) for t in group], textposition="none",
                 hovertemplate="%{text}<extra></extra>",
             )  # fmt: skip
     figure.update_yaxes(autorange="reversed")
@@ -189,7 +189,7 @@ def two_lines(name: str, width: int) -> str:
     return "<br>".join(map(literal, lines))
 
 
-def described(trial: Trial) -> str:
+def _hover_text(trial: Trial) -> str:
     """A trial in a few lines, for hovering over."""
     lines = [f"trial {trial.number}: {trial.state}"]
     if trial.value is not None:

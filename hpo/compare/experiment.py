@@ -18,7 +18,7 @@ import joblib
 from hpo.checks import number_of_jobs, whole, whole_or_none
 from hpo.compare.cell import Cell, InterruptedCell, run_cell, write_json
 from hpo.compare.comparison import Comparison
-from hpo.compare.described import described
+from hpo.compare.fingerprint import fingerprint
 from hpo.compare.progress import CellProgress
 from hpo.compare.task import Task
 from hpo.searchers import Searcher, resolve
@@ -120,7 +120,7 @@ def _cells(
                 shared = 0 if getattr(searcher, "name", "") == "grid" else n_initial
                 definition = {
                     **task.definition(),
-                    "searcher": described(searcher),
+                    "searcher": fingerprint(searcher),
                     "n_trials": n_trials,
                     "n_initial": shared,
                 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.compare.described import described, of_code
+from hpo.compare.fingerprint import fingerprint, of_code
 from hpo.space import Space
 
 
@@ -62,9 +62,9 @@ class Task:
     def definition(self) -> dict[str, Any]:
         """What must stay the same for finished runs to be kept, as plain JSON."""
         return {
-            "objective": described(self.objective),
-            "space": described(self.space) + "".join(map(of_code, Space.of(self.space).constraints)),
+            "objective": fingerprint(self.objective),
+            "space": fingerprint(self.space) + "".join(map(of_code, Space.of(self.space).constraints)),
             "direction": self.direction,
-            "evaluate": described(self.evaluate),
-            "test": described(self.test),
+            "evaluate": fingerprint(self.evaluate),
+            "test": fingerprint(self.test),
         }

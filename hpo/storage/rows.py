@@ -97,8 +97,3 @@ def _stored(space: Space, name: str, value: Any) -> Any:
     if type(value) in JSON_TYPES:
         return value
     return {"choice": int(space.parameters[name].number(value))}
-
-
-def described(record: Mapping[str, Any]) -> str:
-    """A record in one line, for the log of events."""
-    return dumped({"state": record["state"], "value": record["value"], "failure": record["failure"]})
