@@ -18,6 +18,7 @@ from hpo.checks import whole
 from hpo.searchers import Searcher, SearchSpaceExhausted, resolve
 from hpo.space import Space, SpaceError
 from hpo.study import Study
+from hpo.warn import warn
 
 
 class SearchCV(BaseSearchCV):  # type: ignore[misc]
@@ -131,9 +132,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
             raise all_failed
         n_without = sum(trial.value is None for trial in study.trials)
         if n_without:
-            warnings.warn(
-                f"{n_without} of {len(study.trials)} configurations have no finite score", stacklevel=4
-            )
+            warn(f"{n_without} of {len(study.trials)} configurations have no finite score")
 
     def _new_study(self) -> Study:
         """Study of this search; raises ValueError where a field is not usable."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,6 +24,7 @@ from hpo.searchers import Searcher, resolve
 from hpo.space import Space
 from hpo.suggest import live, suggested
 from hpo.trial import Trial, TrialState, handed_out
+from hpo.warn import warn
 
 FEWEST_FAILED = 3  # of a run, all of them, before it is said that the objective may be at fault
 
@@ -264,10 +264,9 @@ class Study(Results):
             self.window = runner.capacity
             self._book.redefine(self._definition())
         elif runner.capacity > self.window and not self._sees_all:
-            warnings.warn(
+            warn(
                 f"window={self.window}: so many trials of this study run at a time in deterministic order, "
-                f"where {runner.capacity} could; use order='async', or a new study with a wider window",
-                stacklevel=3,
+                f"where {runner.capacity} could; use order='async', or a new study with a wider window"
             )
         deadline = None if options.timeout is None else time.monotonic() + options.timeout
         states: Counter[TrialState] = Counter()
@@ -290,7 +289,7 @@ class Study(Results):
             if run(view, runner, limits, report):
                 bar.say("nothing is left to try: the search ends here")
         if states[TrialState.FAILED] >= FEWEST_FAILED and len(states) == 1:
-            warnings.warn(f"all {states.total()} trials failed{self._latest_failure()}", stacklevel=3)
+            warn(f"all {states.total()} trials failed{self._latest_failure()}")
         return self
 
     def _live(self, trial: Trial) -> LiveTrial:

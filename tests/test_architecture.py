@@ -15,6 +15,7 @@ EVERYWHERE = ("hpo.checks",)  # what any room may import
 # What a room may import of ours, by prefix; rooms that are not named are on top.
 MAY_IMPORT = {
     "hpo.checks": (),
+    "hpo.warn": (),
     "hpo.space": ("hpo.space",),
     "hpo.trial": ("hpo.space",),
     "hpo.gp": ("hpo.gp",),
