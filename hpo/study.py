@@ -23,7 +23,7 @@ from hpo.results import Results
 from hpo.searchers import Searcher, resolve
 from hpo.space import Space
 from hpo.suggest import live, suggested
-from hpo.trial import Trial, TrialState, handed_out
+from hpo.trial import Trial, TrialState, handed_out, is_handed_out_of
 from hpo.warn import warn
 
 FEWEST_FAILED = 3  # of a run, all of them, before it is said that the objective may be at fault
@@ -211,7 +211,8 @@ class Study(Results):
         Raises
         ------
         ValueError
-            If the trial is unknown or already has a different result; the same one is a no-op.
+            If the trial is unknown, of another study, or already has a different result; the same one is
+            a no-op.
         """
         known = self._book.ledger.trials
         number = trial.number if isinstance(trial, Trial) else trial
@@ -220,6 +221,11 @@ class Study(Results):
         if not 0 <= number < len(known):
             has = f"trials 0..{len(known) - 1}" if known else "no trials yet"
             raise ValueError(f"trial={number}: this study has {has}")
+        if isinstance(trial, Trial) and not is_handed_out_of(trial, known[number]):
+            raise ValueError(
+                f"trial={number}: was handed out by another study; tell it to that one, or give the "
+                f"number alone if trial {number} of this study is meant"
+            )
         # What `enqueue` returned had not been started: it stands for the trial, whatever attempt runs now.
         attempt = (isinstance(trial, Trial) and trial.attempt) or known[number].attempt
         outcome = told(value, state, reason, self._book.running_seconds(int(number)))
