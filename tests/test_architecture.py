@@ -100,3 +100,12 @@ def test_importing_hpo_loads_nothing_heavy():
         "assert not {'deap', 'optuna'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_compare_is_a_function_and_the_place_of_its_comparison():
+    code = (
+        "import hpo, inspect; hpo.compare.Comparison.load; assert inspect.signature(hpo.compare).parameters"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    code = "from hpo import *; assert callable(compare) and compare.Task is Task"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
