@@ -186,7 +186,7 @@ def command(
 def as_markdown(result: Regrets) -> str:
     """Geometric mean of the regret by variant and mark, and the ratio to the default with its interval."""
     marks = [m for m in MARKS if m <= result.R.shape[-1]]
-    compared = (marks[0], marks[-1])
+    compared = dict.fromkeys((marks[0], marks[-1]))
     header = ["", *(f"{m} trials" for m in marks), *(f"ratio at {m}" for m in compared)]
     rows = []
     for i, name in enumerate(result.searchers):

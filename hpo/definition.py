@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
-from hpo.pruning import ASHAPruner, HyperbandPruner, MedianPruner, Pruner, resolve_pruner
+from hpo.pruning import Pruner, resolve_pruner
 from hpo.searchers import SEARCHERS, Searcher, resolve
 from hpo.space import Space
 from hpo.space.serial import from_json, to_json
+
+PRUNERS = [("hpo.pruning", name) for name in ("MedianPruner", "ASHAPruner", "HyperbandPruner")]
 
 
 def check(direction: Any, name: Any) -> None:
@@ -77,15 +79,8 @@ def searcher_of(stored: Mapping[str, Any], given: str | Searcher | None) -> Sear
     """
     if given is not None:
         return resolve(given)
-    kept = stored["searcher"]
-    for module, name in SEARCHERS.values():
-        if kept["kind"] == name and kept["options"] is not None:
-            cls: Any = getattr(import_module(module), name)
-            searcher: Searcher = cls(**kept["options"])
-            return searcher
-    raise ValueError(
-        f"searcher: the study's {kept['kind']} is not stored in full; give it again as searcher=..."
-    )
+    searcher: Searcher = _rebuilt("searcher", stored["searcher"], SEARCHERS.values())
+    return searcher
 
 
 def pruner_of(stored: Mapping[str, Any], given: str | Pruner | None) -> Pruner | None:
@@ -99,13 +94,18 @@ def pruner_of(stored: Mapping[str, Any], given: str | Pruner | None) -> Pruner |
     if given is not None:
         return resolve_pruner(given)
     kept = stored.get("pruner")
-    if kept is None:
-        return None
-    for cls in (MedianPruner, ASHAPruner, HyperbandPruner):
-        if kept["kind"] == cls.__name__ and kept["options"] is not None:
-            pruner: Pruner = cls(**kept["options"])
-            return pruner
-    raise ValueError(f"pruner: the study's {kept['kind']} is not stored in full; give it again as pruner=...")
+    pruner: Pruner | None = None if kept is None else _rebuilt("pruner", kept, PRUNERS)
+    return pruner
+
+
+def _rebuilt(field: str, kept: Mapping[str, Any], known: Iterable[tuple[str, str]]) -> Any:
+    """The part as `_described` has it, of one of the known classes: module and name."""
+    for module, name in known:
+        if kept["kind"] == name and kept["options"] is not None:
+            return getattr(import_module(module), name)(**kept["options"])
+    raise ValueError(
+        f"{field}: the study's {kept['kind']} is not stored in full; give it again as {field}=..."
+    )
 
 
 def _described(part: Searcher | Pruner) -> dict[str, Any]:

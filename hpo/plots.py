@@ -14,7 +14,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import permutation_importance
 
 from hpo.checks import whole
-from hpo.space import Space
+from hpo.space import Parameter, Space
 from hpo.study import Study
 from hpo.trial import Array, Trial, TrialState
 
@@ -79,20 +79,13 @@ def slices(study: Study, columns: int = 3) -> go.Figure:
         parameter = study.space.parameters[name]
         is_choice = hasattr(parameter, "choices")
         xs = [literal(str(t.params[name])) if is_choice else t.params[name] for t in having]
-        marker: dict[str, Any] = {"color": [t.number for t in having], "colorscale": "Cividis", "size": 8}
-        marker["reversescale"] = True
+        marker: dict[str, Any] = {"color": [t.number for t in having], "size": 8}
+        marker |= {"colorscale": "Cividis", "reversescale": True}
         if j == 0:
             marker |= {"showscale": True, "colorbar": {"title": {"text": "trial number", "side": "right"}}}
         place = {"row": j // n_columns + 1, "col": j % n_columns + 1}
         figure.add_scatter(x=xs, y=[t.value for t in having], mode="markers", marker=marker, **place)
-        order = [literal(str(c)) for c in getattr(parameter, "choices", ())]
-        kind: dict[str, Any] = {"type": "category", "categoryorder": "array", "categoryarray": order}
-        if not is_choice:
-            kind = {}
-        if parameter.log:
-            stride = max(1, math.ceil(math.log10(parameter.last / parameter.first) / 3))
-            kind = {"type": "log", "dtick": stride, "exponentformat": "power"}
-        figure.update_xaxes(title_text=two_lines(name, 20), title_font_size=13, **kind, **place)
+        figure.update_xaxes(title_text=two_lines(name, 20), title_font_size=13, **_axis(parameter), **place)
         if j % n_columns == 0:
             figure.update_yaxes(title_text="objective value", **place)
     return styled(figure, None, None).update_layout(height=90 + 280 * n_rows)
@@ -217,6 +210,17 @@ def _complete(study: Study, at_least: int = 1) -> list[Trial]:
 
 def _encoded(study: Study, trials: list[Trial]) -> Array:
     return study.space.encode([t.params for t in trials])
+
+
+def _axis(parameter: Parameter) -> dict[str, Any]:
+    """What the axis of a parameter is: its choices in their order, or powers of ten on a log scale."""
+    if hasattr(parameter, "choices"):
+        order = [literal(str(c)) for c in parameter.choices]
+        return {"type": "category", "categoryorder": "array", "categoryarray": order}
+    if parameter.log:
+        stride = max(1, math.ceil(math.log10(parameter.last / parameter.first) / 3))
+        return {"type": "log", "dtick": stride, "exponentformat": "power"}
+    return {}
 
 
 def _marks(study: Study, j: int) -> tuple[Array, list[str]]:

@@ -83,6 +83,6 @@ class Comparison:
         Path
             The HTML file.
         """
-        from hpo.compare.report import write_report
+        from hpo.compare.report import write_report  # plotly and jinja2 are extras
 
         return write_report(self, Path(path))

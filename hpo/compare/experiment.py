@@ -21,14 +21,14 @@ from hpo.compare.comparison import Comparison
 from hpo.compare.fingerprint import fingerprint
 from hpo.compare.progress import CellProgress
 from hpo.compare.task import Task
-from hpo.searchers import Searcher, resolve
+from hpo.searchers import SEARCHERS, Searcher, resolve
 
-SEARCHERS = ("grid", "random", "gp", "genetic", "tpe")
+EVERY_SEARCHER = tuple(SEARCHERS)
 
 
 def compare(
     tasks: Mapping[str, Task],
-    searchers: Sequence[str | Searcher] | Mapping[str, str | Searcher] = SEARCHERS,
+    searchers: Sequence[str | Searcher] | Mapping[str, str | Searcher] = EVERY_SEARCHER,
     *,
     n_trials: int = 50,
     repeats: int = 20,

@@ -113,22 +113,21 @@ class TaskSummary:
 
     def difference(self, searcher: str) -> Interval:
         """Mean difference from the baseline in the task's own direction."""
-        loss = self.pairs[searcher].difference
-        low, high = sorted((self.turn * loss.low, self.turn * loss.high))
-        return Interval(self.turn * loss.mean, low, high)
+        return self._turned(self.pairs[searcher].difference)
 
     def relative(self, searcher: str) -> Interval:
         """The same in percent of the size of the baseline's mean; NaN where that has no meaning."""
         loss = self.pairs[searcher].relative
-        if loss is None:
-            return Interval(math.nan, math.nan, math.nan)
-        low, high = sorted((self.turn * loss.low, self.turn * loss.high))
-        return Interval(self.turn * loss.mean, low, high)
+        return Interval(math.nan, math.nan, math.nan) if loss is None else self._turned(loss)
 
     def per_seed(self, searcher: str) -> Array:
         """Differences from the baseline on the seeds that both have, in the task's own direction."""
         found = differences(self.groups[searcher].final, self.groups[self.baseline].final)
         return found[~np.isnan(found)]
+
+    def _turned(self, loss: Interval) -> Interval:
+        low, high = sorted((self.turn * loss.low, self.turn * loss.high))
+        return Interval(self.turn * loss.mean, low, high)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def reader(space: Space, study: int) -> Callable[[Sequence[Any]], Trial]:
     DamagedError
         If the row's checksum is not that of its content.
     """
-    choices = {n: p.value for n, p in space.parameters.items() if p.n_cells and hasattr(p, "choices")}
+    choices = {n: p.value for n, p in space.parameters.items() if hasattr(p, "choices")}
     states = {str(state): state for state in TrialState}
     decode = json.JSONDecoder().raw_decode  # half the time of json.loads, which first looks for blanks
 
