@@ -39,6 +39,13 @@ def make_whole(record: Any, **least: int) -> None:
         object.__setattr__(record, name, whole(name, getattr(record, name), bound))
 
 
+def one_of(name: str, value: Any, *allowed: str) -> str:
+    """`value`, which must be one of these words."""
+    if isinstance(value, str) and value in allowed:
+        return value
+    raise ValueError(f"{name}={value!r}: must be {' or '.join(map(repr, allowed))}")
+
+
 def is_whole(value: Any) -> TypeGuard[int]:
     """Whether `value` is a whole number of Python or NumPy; booleans are not."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)

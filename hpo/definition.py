@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
+from hpo.checks import one_of
 from hpo.pruning import Pruner, resolve_pruner
 from hpo.searchers import SEARCHERS, Searcher, resolve
 from hpo.space import Space
@@ -24,8 +25,7 @@ def check(direction: Any, name: Any) -> None:
     ValueError
         If a field is not usable; the message names it, its value and what is allowed.
     """
-    if direction not in ("minimize", "maximize"):
-        raise ValueError(f"direction={direction!r}: must be 'minimize' or 'maximize'")
+    one_of("direction", direction, "minimize", "maximize")
     if not isinstance(name, str) or not name:
         raise ValueError(f"name={name!r}: must be a string of at least one character")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hpo.checks import one_of
 from hpo.compare.fingerprint import fingerprint, of_code
 from hpo.space import Space
 
@@ -55,8 +56,7 @@ class Task:
         for name in ("metric", "unit"):
             if not isinstance(getattr(self, name), str):
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be a string")
-        if self.direction not in ("minimize", "maximize"):
-            raise ValueError(f"direction={self.direction!r}: must be 'minimize' or 'maximize'")
+        one_of("direction", self.direction, "minimize", "maximize")
         object.__setattr__(self, "space", Space.of(self.space))
 
     def definition(self) -> dict[str, Any]:

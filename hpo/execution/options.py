@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.checks import is_real, number_of_jobs, whole, whole_or_none
+from hpo.checks import is_real, number_of_jobs, one_of, whole, whole_or_none
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,7 @@ class Options:
             object.__setattr__(self, name, value)
         self._check_seconds("timeout", may_be_zero=True)
         self._check_seconds("trial_timeout", may_be_zero=False)
-        if self.order not in ("deterministic", "async"):
-            raise ValueError(f"order={self.order!r}: must be 'deterministic' or 'async'")
+        one_of("order", self.order, "deterministic", "async")
         if not isinstance(self.callbacks, list | tuple) or not all(map(callable, self.callbacks)):
             raise ValueError(f"callbacks={self.callbacks!r}: must be a list of functions (study, trial)")
         if self.executor is not None:
