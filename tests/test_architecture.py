@@ -1,6 +1,7 @@
 """Imports run downward only, and what is heavy is loaded when it is used."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,17 @@ def test_imports_run_downward(path):
                         f"{module} imports {imported}"
                     )
             assert imported not in SEARCHERS or within(module, "hpo.searchers"), f"{module} names {imported}"
+
+
+def test_no_imports_go_in_a_circle():
+    modules = {module_of(path) for path in FILES}
+    imported = {}
+    for path in FILES:
+        found = imported[module_of(path)] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):  # wherever it stands: inside of a function, too
+                found |= {f"{node.module}.{a.name}" for a in node.names} & modules or {node.module} & modules
+    graphlib.TopologicalSorter(imported).prepare()  # raises a CycleError that names the circle
 
 
 def test_importing_hpo_loads_nothing_heavy():

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.compare.comparison import Comparison
 from hpo.compare.curves import Array, Runs, runs, sign
+from hpo.compare.records import Records
 from hpo.compare.statistics import (
     Interval,
     Paired,
@@ -142,7 +142,7 @@ class Ranking:
     n_tasks: int
 
 
-def summarise(comparison: Comparison, task: str) -> TaskSummary:
+def summarise(comparison: Records, task: str) -> TaskSummary:
     """Summary of one task."""
     groups, turn, baseline = runs(comparison, task), sign(comparison, task), comparison.baseline
     about = comparison.plan["tasks"][task]
