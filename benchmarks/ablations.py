@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import ClassVar
 
 import click
-import numpy as np
 
 import hpo
+from benchmarks.markdown import shown, table
 from benchmarks.options import folder_of, jobs_option, labels_of, said_plainly
 from benchmarks.suites.collection import accidents, functions, misscaled
 from benchmarks.suites.problem import Problem, task
@@ -197,15 +197,11 @@ def command(
 def as_markdown(result: Regrets) -> str:
     """Geometric mean of the regret by variant and mark, and the ratio to the default with its interval."""
     marks = [m for m in MARKS if m <= result.R.shape[-1]]
-    compared = (marks[0], marks[-1])
+    compared = dict.fromkeys((marks[0], marks[-1]))
     header = ["", *(f"{m} trials" for m in marks), *(f"ratio at {m}" for m in compared)]
-    rows = [header, ["---"] * len(header)]
+    rows = []
     for i, name in enumerate(result.searchers):
         means = [f"{result.geometric_mean(m)[0][i]:.3f}" for m in marks]
-        ratios = ["–" if name == DEFAULT else _shown(result.ratio(m, name, DEFAULT)) for m in compared]
+        ratios = ["–" if name == DEFAULT else shown(*result.ratio(m, name, DEFAULT)) for m in compared]
         rows.append([name, *means, *ratios])
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
-
-
-def _shown(x: np.ndarray) -> str:
-    return f"{x[0]:.2f} [{x[1]:.2f}, {x[2]:.2f}]"
+    return table(header, rows) + "\n"

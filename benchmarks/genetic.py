@@ -20,6 +20,7 @@ import click
 import numpy as np
 
 import hpo
+from benchmarks.markdown import shown, table
 from benchmarks.options import folder_of, jobs_option, labels_of, names_with, said_plainly
 from benchmarks.suites.collection import functions
 from benchmarks.suites.kept import Part, definition, kept
@@ -159,8 +160,7 @@ def _table(
     marks: Sequence[int],
 ) -> str:
     rows = [
-        [name, *(f"{mean[i]:.2f} [{low[i]:.2f}, {high[i]:.2f}]" for mean, low, high in columns)]
+        [name, *(shown(mean[i], low[i], high[i]) for mean, low, high in columns)]
         for i, name in enumerate(names)
     ]
-    lines = [["", *(f"{m} trials" for m in marks)], ["---"] * (len(marks) + 1), *rows]
-    return "\n".join([f"**{title}**", "", *("| " + " | ".join(line) + " |" for line in lines)])
+    return f"**{title}**\n\n" + table(["", *(f"{m} trials" for m in marks)], rows)

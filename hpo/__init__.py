@@ -35,13 +35,12 @@ _PUBLIC = {
     "maximize": "hpo.shortcuts",
     "TrialPruned": "hpo.execution",
     "Task": "hpo.compare",
-    "compare": "hpo.compare",
     "SearchCV": "hpo.sklearn",
 }
 
-_MODULES = ("plots",)  # not for `from hpo import *`, as they need plotly
+_MODULES = ("compare", "plots")  # `compare` can be called, too
 
-__all__ = list(_PUBLIC)
+__all__ = [*_PUBLIC, "compare"]  # not `plots`, which needs plotly
 
 
 def __getattr__(name: str) -> Any:

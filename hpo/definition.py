@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
-import numpy as np
-
-from hpo.pruning import ASHAPruner, HyperbandPruner, MedianPruner, Pruner, resolve_pruner
+from hpo.checks import one_of
+from hpo.pruning import Pruner, resolve_pruner
 from hpo.searchers import SEARCHERS, Searcher, resolve
 from hpo.space import Space
 from hpo.space.serial import from_json, to_json
 
+PRUNERS = [("hpo.pruning", name) for name in ("MedianPruner", "ASHAPruner", "HyperbandPruner")]
 
-def check(direction: Any, seed: Any, window: Any, name: Any) -> None:
-    """Refuse what no study can be.
+
+def check(direction: Any, name: Any) -> None:
+    """Refuse what no study can have.
 
     Raises
     ------
     ValueError
         If a field is not usable; the message names it, its value and what is allowed.
     """
-    if direction not in ("minimize", "maximize"):
-        raise ValueError(f"direction={direction!r}: must be 'minimize' or 'maximize'")
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
-        raise ValueError(f"seed={seed!r}: must be a whole number from 0 up, or None")
-    if window is not None and (
-        isinstance(window, bool) or not isinstance(window, int | np.integer) or window < 1
-    ):
-        raise ValueError(f"window={window!r}: must be a whole number from 1 up, or None")
+    one_of("direction", direction, "minimize", "maximize")
     if not isinstance(name, str) or not name:
         raise ValueError(f"name={name!r}: must be a string of at least one character")
 
@@ -85,15 +79,8 @@ def searcher_of(stored: Mapping[str, Any], given: str | Searcher | None) -> Sear
     """
     if given is not None:
         return resolve(given)
-    kept = stored["searcher"]
-    for module, name in SEARCHERS.values():
-        if kept["kind"] == name and kept["options"] is not None:
-            cls: Any = getattr(import_module(module), name)
-            searcher: Searcher = cls(**kept["options"])
-            return searcher
-    raise ValueError(
-        f"searcher: the study's {kept['kind']} is not stored in full; give it again as searcher=..."
-    )
+    searcher: Searcher = _rebuilt("searcher", stored["searcher"], SEARCHERS.values())
+    return searcher
 
 
 def pruner_of(stored: Mapping[str, Any], given: str | Pruner | None) -> Pruner | None:
@@ -107,13 +94,18 @@ def pruner_of(stored: Mapping[str, Any], given: str | Pruner | None) -> Pruner |
     if given is not None:
         return resolve_pruner(given)
     kept = stored.get("pruner")
-    if kept is None:
-        return None
-    for cls in (MedianPruner, ASHAPruner, HyperbandPruner):
-        if kept["kind"] == cls.__name__ and kept["options"] is not None:
-            pruner: Pruner = cls(**kept["options"])
-            return pruner
-    raise ValueError(f"pruner: the study's {kept['kind']} is not stored in full; give it again as pruner=...")
+    pruner: Pruner | None = None if kept is None else _rebuilt("pruner", kept, PRUNERS)
+    return pruner
+
+
+def _rebuilt(field: str, kept: Mapping[str, Any], known: Iterable[tuple[str, str]]) -> Any:
+    """The part as `_described` has it, of one of the known classes: module and name."""
+    for module, name in known:
+        if kept["kind"] == name and kept["options"] is not None:
+            return getattr(import_module(module), name)(**kept["options"])
+    raise ValueError(
+        f"{field}: the study's {kept['kind']} is not stored in full; give it again as {field}=..."
+    )
 
 
 def _described(part: Searcher | Pruner) -> dict[str, Any]:

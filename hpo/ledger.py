@@ -116,7 +116,7 @@ class Ledger:
             is_seen = self._finished[:n].copy()
             is_seen[horizon:] = False
             seen, waiting = np.flatnonzero(is_seen), np.flatnonzero(~is_seen)
-        return _Seen(self, seen, waiting, k)
+        return _LazyHistory(self, seen, waiting, k)
 
     def encoded(self) -> Array:
         """Points of the unit cube of all trials, (n, d), perhaps followed by rows to come."""
@@ -158,7 +158,7 @@ class Ledger:
         self._numbers = np.arange(len(self._y))
 
 
-class _Seen(History):
+class _LazyHistory(History):
     """A history that looks at the ledger's columns when it is looked at: what it shows never changes."""
 
     def __init__(

@@ -13,7 +13,8 @@ from plotly.subplots import make_subplots
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import permutation_importance
 
-from hpo.space import Space
+from hpo.checks import whole
+from hpo.space import Parameter, Space
 from hpo.study import Study
 from hpo.trial import Array, Trial, TrialState
 
@@ -33,7 +34,7 @@ def history(study: Study) -> go.Figure:
     figure = go.Figure()
     figure.add_scatter(
         x=numbers, y=values, mode="markers", name="trial", marker={"color": SKY, "size": 8},
-        text=[described(t) for t in trials], hovertemplate="%{text}<extra></extra>",
+        text=[_hover_text(t) for t in trials], hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip
     figure.add_scatter(
         x=numbers, y=so_far, mode="lines", name="best so far", line={"color": BLUE, "width": 3, "shape": "hv"}
@@ -67,11 +68,10 @@ def parallel_coordinates(study: Study) -> go.Figure:
 
 def slices(study: Study, columns: int = 3) -> go.Figure:
     """Value against each parameter, a panel each in so many columns, coloured by the trial's number."""
-    if isinstance(columns, bool) or not isinstance(columns, int) or columns < 1:
-        raise ValueError(f"columns={columns!r}: must be a whole number from 1 up")
+    most = whole("columns", columns, 1)
     trials = _complete(study)
     names = study.space.names
-    n_columns = min(columns, len(names))
+    n_columns = min(most, len(names))
     n_rows = -(-len(names) // n_columns)
     figure = make_subplots(rows=n_rows, cols=n_columns, shared_yaxes=True, horizontal_spacing=0.04)
     for j, name in enumerate(names):
@@ -79,20 +79,13 @@ def slices(study: Study, columns: int = 3) -> go.Figure:
         parameter = study.space.parameters[name]
         is_choice = hasattr(parameter, "choices")
         xs = [literal(str(t.params[name])) if is_choice else t.params[name] for t in having]
-        marker: dict[str, Any] = {"color": [t.number for t in having], "colorscale": "Cividis", "size": 8}
-        marker["reversescale"] = True
+        marker: dict[str, Any] = {"color": [t.number for t in having], "size": 8}
+        marker |= {"colorscale": "Cividis", "reversescale": True}
         if j == 0:
             marker |= {"showscale": True, "colorbar": {"title": {"text": "trial number", "side": "right"}}}
         place = {"row": j // n_columns + 1, "col": j % n_columns + 1}
         figure.add_scatter(x=xs, y=[t.value for t in having], mode="markers", marker=marker, **place)
-        order = [literal(str(c)) for c in getattr(parameter, "choices", ())]
-        kind: dict[str, Any] = {"type": "category", "categoryorder": "array", "categoryarray": order}
-        if not is_choice:
-            kind = {}
-        if parameter.log:
-            stride = max(1, math.ceil(math.log10(parameter.last / parameter.first) / 3))
-            kind = {"type": "log", "dtick": stride, "exponentformat": "power"}
-        figure.update_xaxes(title_text=two_lines(name, 20), title_font_size=13, **kind, **place)
+        figure.update_xaxes(title_text=two_lines(name, 20), title_font_size=13, **_axis(parameter), **place)
         if j % n_columns == 0:
             figure.update_yaxes(title_text="objective value", **place)
     return styled(figure, None, None).update_layout(height=90 + 280 * n_rows)
@@ -143,7 +136,7 @@ def timeline(study: Study) -> go.Figure:
             figure.add_bar(
                 y=[t.number for t in group], x=[t.seconds for t in group],
                 base=[(t.started or begin) - begin for t in group], orientation="h", name=state, width=0.8,
-                marker_color=colour, text=[described(t) for t in group], textposition="none",
+                marker_color=colour, text=[_hover_text(t) for t in group], textposition="none",
                 hovertemplate="%{text}<extra></extra>",
             )  # fmt: skip
     figure.update_yaxes(autorange="reversed")
@@ -189,7 +182,7 @@ def two_lines(name: str, width: int) -> str:
     return "<br>".join(map(literal, lines))
 
 
-def described(trial: Trial) -> str:
+def _hover_text(trial: Trial) -> str:
     """A trial in a few lines, for hovering over."""
     lines = [f"trial {trial.number}: {trial.state}"]
     if trial.value is not None:
@@ -217,6 +210,17 @@ def _complete(study: Study, at_least: int = 1) -> list[Trial]:
 
 def _encoded(study: Study, trials: list[Trial]) -> Array:
     return study.space.encode([t.params for t in trials])
+
+
+def _axis(parameter: Parameter) -> dict[str, Any]:
+    """What the axis of a parameter is: its choices in their order, or powers of ten on a log scale."""
+    if hasattr(parameter, "choices"):
+        order = [literal(str(c)) for c in parameter.choices]
+        return {"type": "category", "categoryorder": "array", "categoryarray": order}
+    if parameter.log:
+        stride = max(1, math.ceil(math.log10(parameter.last / parameter.first) / 3))
+        return {"type": "log", "dtick": stride, "exponentformat": "power"}
+    return {}
 
 
 def _marks(study: Study, j: int) -> tuple[Array, list[str]]:

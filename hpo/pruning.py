@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo.checks import make_whole
 from hpo.trial import Array, History
 
 Reports = Mapping[int, float]
@@ -63,8 +64,7 @@ class MedianPruner(Pruner):
     warmup: int = 0
 
     def __post_init__(self) -> None:
-        _check_whole("n_startup", self.n_startup, 1)
-        _check_whole("warmup", self.warmup, 0)
+        make_whole(self, n_startup=1, warmup=0)
 
     def rule(self, history: History) -> Rule:
         """Rule of the trial ``history.k``; see `Pruner.rule`."""
@@ -98,8 +98,7 @@ class ASHAPruner(Pruner):
     eta: int = 3
 
     def __post_init__(self) -> None:
-        _check_whole("min_steps", self.min_steps, 1)
-        _check_whole("eta", self.eta, 2)
+        make_whole(self, min_steps=1, eta=2)
 
     def rule(self, history: History) -> Rule:
         """Rule of the trial ``history.k``; see `Pruner.rule`."""
@@ -130,9 +129,8 @@ class HyperbandPruner(Pruner):
     eta: int = 3
 
     def __post_init__(self) -> None:
-        _check_whole("min_steps", self.min_steps, 1)
-        _check_whole("eta", self.eta, 2)
-        _check_whole("max_steps", self.max_steps, self.min_steps)
+        make_whole(self, min_steps=1, eta=2)
+        make_whole(self, max_steps=self.min_steps)
 
     def rule(self, history: History) -> Rule:
         """Rule of the trial ``history.k``; see `Pruner.rule`."""
@@ -242,8 +240,3 @@ def _powers(first: int, eta: int, last: int) -> list[int]:
         found.append(first)
         first *= eta
     return found
-
-
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name}={value!r}: must be a whole number from {least} up")

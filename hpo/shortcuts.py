@@ -147,7 +147,7 @@ def _run(
     study = Study(
         space,
         direction=direction,
-        searcher=resolve(searcher, n_trials),
+        searcher=resolve(searcher, chosen.n_trials),
         seed=seed,
         **{name: options[name] for name in STUDY_OPTIONS if name in options},
     )

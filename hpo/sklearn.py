@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import numbers
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -15,9 +14,11 @@ from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state
 
+from hpo.checks import whole
 from hpo.searchers import Searcher, SearchSpaceExhausted, resolve
 from hpo.space import Space, SpaceError
 from hpo.study import Study
+from hpo.warn import warn
 
 
 class SearchCV(BaseSearchCV):  # type: ignore[misc]
@@ -131,18 +132,11 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
             raise all_failed
         n_without = sum(trial.value is None for trial in study.trials)
         if n_without:
-            warnings.warn(
-                f"{n_without} of {len(study.trials)} configurations have no finite score", stacklevel=4
-            )
+            warn(f"{n_without} of {len(study.trials)} configurations have no finite score")
 
     def _new_study(self) -> Study:
         """Study of this search; raises ValueError where a field is not usable."""
-        if (
-            not isinstance(self.n_trials, numbers.Integral)
-            or isinstance(self.n_trials, bool)
-            or self.n_trials < 1
-        ):
-            raise ValueError(f"n_trials={self.n_trials!r}: must be a whole number from 1 up")
+        n_trials = whole("n_trials", self.n_trials, 1)
         try:
             generator = check_random_state(self.random_state)
         except ValueError:
@@ -156,7 +150,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
         return Study(
             space,
             direction="maximize",
-            searcher=resolve(self.searcher, int(self.n_trials)),
+            searcher=resolve(self.searcher, n_trials),
             seed=int(generator.randint(2**31 - 1)),
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hpo.book import Book, finished
+from hpo.checks import is_whole, whole_or_none
 from hpo.definition import check, definition
 from hpo.execution import LiveTrial, Objective, Options, Runner, make_runner, told
 from hpo.interrupts import stopping_on_interrupt
@@ -23,7 +23,8 @@ from hpo.results import Results
 from hpo.searchers import Searcher, resolve
 from hpo.space import Space
 from hpo.suggest import live, suggested
-from hpo.trial import Trial, TrialState, handed_out
+from hpo.trial import Trial, TrialState, handed_out, is_handed_out_of
+from hpo.warn import warn
 
 FEWEST_FAILED = 3  # of a run, all of them, before it is said that the objective may be at fault
 
@@ -73,13 +74,14 @@ class Study(Results):
         storage: Storage | None = None,
         name: str = "study",
     ) -> None:
-        check(direction, seed, window, name)
+        check(direction, name)
         self.space = Space.of(space)
         self.direction = direction
         self.searcher = resolve(searcher)
         self.pruner = resolve_pruner(pruner)
-        self.seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else int(seed)  # type: ignore[operator]
-        self.window = None if window is None else int(window)
+        chosen = whole_or_none("seed", seed, 0)
+        self.seed = _fresh_seed() if chosen is None else chosen
+        self.window = whole_or_none("window", window, 1)
         self.name = name
         self._book = Book(self._new_ledger())
         self._is_stopping = False
@@ -209,15 +211,21 @@ class Study(Results):
         Raises
         ------
         ValueError
-            If the trial is unknown or already has a different result; the same one is a no-op.
+            If the trial is unknown, of another study, or already has a different result; the same one is
+            a no-op.
         """
         known = self._book.ledger.trials
         number = trial.number if isinstance(trial, Trial) else trial
-        if isinstance(number, bool) or not isinstance(number, int | np.integer):
+        if not is_whole(number):
             raise ValueError(f"trial={trial!r}: must be a trial or its number")
         if not 0 <= number < len(known):
             has = f"trials 0..{len(known) - 1}" if known else "no trials yet"
             raise ValueError(f"trial={number}: this study has {has}")
+        if isinstance(trial, Trial) and not is_handed_out_of(trial, known[number]):
+            raise ValueError(
+                f"trial={number}: was handed out by another study; tell it to that one, or give the "
+                f"number alone if trial {number} of this study is meant"
+            )
         # What `enqueue` returned had not been started: it stands for the trial, whatever attempt runs now.
         attempt = (isinstance(trial, Trial) and trial.attempt) or known[number].attempt
         outcome = told(value, state, reason, self._book.running_seconds(int(number)))
@@ -262,10 +270,9 @@ class Study(Results):
             self.window = runner.capacity
             self._book.redefine(self._definition())
         elif runner.capacity > self.window and not self._sees_all:
-            warnings.warn(
+            warn(
                 f"window={self.window}: so many trials of this study run at a time in deterministic order, "
-                f"where {runner.capacity} could; use order='async', or a new study with a wider window",
-                stacklevel=3,
+                f"where {runner.capacity} could; use order='async', or a new study with a wider window"
             )
         deadline = None if options.timeout is None else time.monotonic() + options.timeout
         states: Counter[TrialState] = Counter()
@@ -288,7 +295,7 @@ class Study(Results):
             if run(view, runner, limits, report):
                 bar.say("nothing is left to try: the search ends here")
         if states[TrialState.FAILED] >= FEWEST_FAILED and len(states) == 1:
-            warnings.warn(f"all {states.total()} trials failed{self._latest_failure()}", stacklevel=3)
+            warn(f"all {states.total()} trials failed{self._latest_failure()}")
         return self
 
     def _live(self, trial: Trial) -> LiveTrial:
@@ -300,3 +307,7 @@ class Study(Results):
     def _suggest(self) -> Trial:
         """A new trial; only the book calls this, which keeps others away meanwhile."""
         return suggested(self._book.ledger, self.searcher, self.seed, self._visible_window())
+
+
+def _fresh_seed() -> int:
+    return int(np.random.SeedSequence().entropy % 2**63)  # type: ignore[operator]

@@ -104,6 +104,18 @@ def handed_out(trial: Trial) -> Trial:
     return twin
 
 
+def is_handed_out_of(trial: Trial, record: Trial) -> bool:
+    """Whether a trial may be what was handed out of the record with its number, at any time of its life.
+
+    By what stays as it was: the time that its suggestion took, in nanoseconds, and when an attempt began. The
+    configuration says nothing, which is its owner's, and which studies with the same seed share.
+    """
+    is_same_attempt = trial.attempt == record.attempt and None not in (trial.started, record.started)
+    return trial.search_seconds == record.search_seconds and (
+        not is_same_attempt or trial.started == record.started
+    )
+
+
 def own(params: Mapping[str, Any]) -> Params:
     """A copy of a configuration, and of the choices in it that can be changed in place."""
     return {n: deepcopy(v) if isinstance(v, MUTABLE) else v for n, v in params.items()}

@@ -1,6 +1,7 @@
 """Imports run downward only, and what is heavy is loaded when it is used."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "hpo").rglob("*.py"))
 
+EVERYWHERE = ("hpo.checks",)  # what any room may import
+
 # What a room may import of ours, by prefix; rooms that are not named are on top.
 MAY_IMPORT = {
+    "hpo.checks": (),
+    "hpo.warn": (),
     "hpo.space": ("hpo.space",),
     "hpo.trial": ("hpo.space",),
     "hpo.gp": ("hpo.gp",),
@@ -82,8 +87,21 @@ def test_imports_run_downward(path):
         if top == "hpo":
             for room, allowed in MAY_IMPORT.items():
                 if within(module, room):
-                    assert any(within(imported, a) for a in allowed), f"{module} imports {imported}"
+                    assert any(within(imported, a) for a in (*EVERYWHERE, *allowed)), (
+                        f"{module} imports {imported}"
+                    )
             assert imported not in SEARCHERS or within(module, "hpo.searchers"), f"{module} names {imported}"
+
+
+def test_no_imports_go_in_a_circle():
+    modules = {module_of(path) for path in FILES}
+    imported = {}
+    for path in FILES:
+        found = imported[module_of(path)] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):  # wherever it stands: inside of a function, too
+                found |= {f"{node.module}.{a.name}" for a in node.names} & modules or {node.module} & modules
+    graphlib.TopologicalSorter(imported).prepare()  # raises a CycleError that names the circle
 
 
 def test_importing_hpo_loads_nothing_heavy():
@@ -93,4 +111,13 @@ def test_importing_hpo_loads_nothing_heavy():
         "hpo.GeneticSearcher(), hpo.OptunaSearcher();"
         "assert not {'deap', 'optuna'} & sys.modules.keys()"
     )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_compare_is_a_function_and_the_place_of_its_comparison():
+    code = (
+        "import hpo, inspect; hpo.compare.Comparison.load; assert inspect.signature(hpo.compare).parameters"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    code = "from hpo import *; assert callable(compare) and compare.Task is Task"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -116,7 +116,10 @@ def test_bad_options_and_objectives_are_refused_before_any_trial():
         ({"timeout": "1h"}, "timeout='1h': must be seconds"),
         ({"timeout": float("nan")}, "timeout=nan"),
         ({"trial_timeout": -1}, "trial_timeout=-1"),
-        ({"trial_memory_limit": "1GB"}, "trial_memory_limit='1GB': must be bytes"),
+        (
+            {"trial_memory_limit": "1GB"},
+            "trial_memory_limit='1GB': must be a whole number of bytes from 1 up, or None",
+        ),
         ({"order": "any"}, "order='any'"),
         ({"executor": 3}, "executor=3"),
         ({"executor": ThreadPoolExecutor(1), "trial_timeout": 1}, "trial_timeout=1: needs worker processes"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import pickle
 import warnings
 
 import numpy as np
@@ -71,6 +72,34 @@ def test_telling_twice_is_a_no_op_and_differently_an_error():
         study.tell(trial, 2.0)
     with pytest.raises(ValueError, match="trial=7"):
         study.tell(7, 1.0)
+
+
+def test_a_trial_of_another_study_is_not_told():
+    ours, theirs = (hpo.Study(SPACE, searcher=Uniform(), seed=0) for _ in range(2))
+    for study in (ours, theirs):
+        study.enqueue({"x": 0.5, "n": 1})
+    own = [ours.ask() for _ in range(3)]
+    foreign = [theirs.ask() for _ in range(3)]
+    assert [t.params for t in foreign] == [t.params for t in own]  # by which they cannot be told apart
+    for trial in foreign:
+        with pytest.raises(ValueError, match=f"trial={trial.number}: was handed out by another study"):
+            ours.tell(trial, 1.0)
+    assert all(t.state == "running" for t in ours.trials)
+    for trial in own:
+        trial.params.clear()
+        ours.tell(pickle.loads(pickle.dumps(trial)), 1.0)
+    assert all(t.state == "complete" for t in ours.trials)
+
+
+def test_a_trial_is_known_again_after_its_study_was_opened_anew(tmp_path):
+    study = hpo.Study(SPACE, searcher=Uniform(), storage=tmp_path / "s.db")
+    asked = [study.ask(), study.ask()]
+    del study
+    again = hpo.load_study(tmp_path / "s.db", searcher=Uniform())
+    assert again.ask().number == 0  # its second attempt
+    for trial in asked:
+        again.tell(trial, 1.0)
+    assert again.trials[1].value == 1.0
 
 
 def test_queued_trials_come_first_and_added_results_count():

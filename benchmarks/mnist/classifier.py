@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from benchmarks.mnist.layers import Array, BatchNorm, Layer, log_softmax
 from benchmarks.mnist.optimisers import SGD, Adam, Momentum, Optimiser
 from benchmarks.mnist.training import SCHEDULES, DivergenceError, Network, train_epochs
+from hpo.checks import is_whole
 from hpo.threads import one_blas_thread
 
 VALIDATION_FRACTION = 0.1
@@ -218,10 +219,6 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             check(name, getattr(self, name), lambda v: 0 <= v < 1, "in [0, 1)")
         check("optimizer", self.optimizer, lambda v: v in ("sgd", "adam"), "'sgd' or 'adam'")
         check("schedule", self.schedule, lambda v: v in SCHEDULES, f"one of {', '.join(SCHEDULES)}")
-
-
-def is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def check(name: str, value: Any, is_allowed: Any, allowed: str) -> None:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from benchmarks.mnist.classifier import NetworkClassifier, check, is_whole
+from benchmarks.mnist.classifier import NetworkClassifier, check
 from benchmarks.mnist.convolution import Convolution, MaxPooling, ToImages, ToRows
 from benchmarks.mnist.layers import Dense, Dropout, Layer, ReLU
+from hpo.checks import is_whole
 
 
 class CNN(NetworkClassifier):

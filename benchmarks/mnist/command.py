@@ -9,11 +9,12 @@ import hpo
 from benchmarks.mnist.data import load_mnist
 from benchmarks.mnist.headline import headline, write
 from benchmarks.mnist.objective import SPACES, Problem
-from benchmarks.options import folder_of, jobs_option, said_plainly
+from benchmarks.options import folder_of, jobs_option, labels_of, said_plainly
 from hpo.compare import Comparison
 from hpo.compare.curves import runs
+from hpo.searchers import SEARCHERS
 
-ALL_SEARCHERS = "grid,random,gp,genetic,tpe"
+ALL_SEARCHERS = ",".join(SEARCHERS)
 N_REFITS = 5
 
 
@@ -57,6 +58,7 @@ def command(
     The preset "full" is the headline instead: one search by gp on all 70,000 digits, its choice refitted
     on 56,000 of them with five seeds and scored on the untouched 14,000.
     """
+    labels = labels_of(ALL_SEARCHERS if searchers is None else searchers, SEARCHERS, "--searchers")
     if preset == "full" and data is None:
         raise click.UsageError("--preset full needs --data DIR, a folder of MNIST's four IDX files")
     size = PRESETS[preset]
@@ -76,7 +78,7 @@ def command(
     if preset == "full" and searchers is None:
         report = _headline(problem, space, size.n_trials, folder)
     else:
-        report = _comparison(problem, space, size, searchers or ALL_SEARCHERS, initial, folder, jobs)
+        report = _comparison(problem, space, size, labels, initial, folder, jobs)
     click.echo(f"report: {report}")
 
 
@@ -90,7 +92,7 @@ def _comparison(
     problem: Problem,
     space: hpo.Space,
     size: Preset,
-    searchers: str,
+    searchers: list[str],
     n_initial: int | None,
     folder: Path,
     jobs: int | None,
@@ -98,7 +100,7 @@ def _comparison(
     tasks = {f"MNIST, {problem.model}": problem.task(space)}
     with said_plainly():  # such as results of another definition in the folder
         comparison = hpo.compare(
-            tasks, searchers.split(","), n_trials=size.n_trials, repeats=size.repeats,
+            tasks, searchers, n_trials=size.n_trials, repeats=size.repeats,
             n_initial=n_initial, out=str(folder), n_jobs=jobs,
         )  # fmt: skip
     for line in _quarter(comparison, next(iter(tasks))):

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.mnist.classifier import NetworkClassifier, check, is_whole
+from benchmarks.mnist.classifier import NetworkClassifier, check
 from benchmarks.mnist.layers import BatchNorm, Dense, Dropout, Layer, ReLU
+from hpo.checks import is_whole
 
 
 class MLP(NetworkClassifier):

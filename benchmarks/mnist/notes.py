@@ -42,7 +42,7 @@ def command(data: str, folds: int, seed: int) -> None:
 def measured(source: str, seed: int = 0, folds: int = 0) -> float:
     """CPU seconds of the notes' procedure on the training part of these digits, one BLAS thread."""
     X, y = load_mnist(source, quiet=True)
-    rows, _ = split(source, y)
+    rows, _ = split(y)
     with threadpool_limits(1):
         X64 = X[rows].astype(np.float64)
         return whole_seconds(X64, y[rows], seed, folds) if folds else scaled_seconds(X64, y[rows], seed)

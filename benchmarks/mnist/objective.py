@@ -142,7 +142,7 @@ class Problem:
         return hpo.Task(self.objective, space, test=self.test, metric="validation error", unit="%")
 
 
-def split(source: str, y: Array) -> tuple[Array, Array]:
+def split(y: Array) -> tuple[Array, Array]:
     """Row numbers of the training and the test part.
 
     All 70,000 digits: the starting notes' split, 56,000 and 14,000. The subset: MNIST's own.
@@ -158,7 +158,7 @@ def split(source: str, y: Array) -> tuple[Array, Array]:
 def prepared(problem: Problem) -> tuple[Array, Array, tuple[Array, Array, Array, Array]]:
     """Digits, labels, and the row numbers for training, validation, the whole training part and the test."""
     X, y = load_mnist(problem.source, quiet=True)
-    full, test = split(problem.source, y)
+    full, test = split(y)
     train, validation = train_test_split(
         full, train_size=problem.n_train, test_size=problem.n_validation, stratify=y[full], random_state=0
     )

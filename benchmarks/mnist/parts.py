@@ -74,7 +74,7 @@ def command(data: str, trials: int, seeds: int, out: str, into: str | None, jobs
         test={name: 100 - group.test["test accuracy"] for name, group in groups.items()},
         seconds={name: group.test["CPU seconds"] for name, group in groups.items()},
     )
-    _, test = split(data, y)
+    _, test = split(y)
     about = (
         f"{trials} trials of gp each, {seeds} paired seeds. A network is trained on {problem.n_train:,} "
         f"digits and validated on {problem.n_validation:,}; the best configuration of a search is trained "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from rich.table import Table
 
+from benchmarks.markdown import shown, table
 from benchmarks.suites.regret import Array, Regrets
 from hpo.compare.figures import colours
 from hpo.plots import CONFIG, INK, RULE
@@ -21,22 +24,19 @@ def as_tables(result: Regrets, suite: str) -> list[Table]:
     """Tables for a terminal."""
     made = []
     for title, header, rows in _tables(result, suite):
-        table = Table(title=title, title_justify="left")
+        one = Table(title=title, title_justify="left")
         for column in header:
-            table.add_column(column)
+            one.add_column(column)
         for row in rows:
-            table.add_row(*row)
-        made.append(table)
+            one.add_row(*row)
+        made.append(one)
     return made
 
 
 def as_markdown(result: Regrets, suite: str) -> str:
     """The same tables, and the regret of each problem."""
-    parts = []
-    for title, header, rows in [*_tables(result, suite), _by_problem(result)]:
-        lines = ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
-        parts.append("\n".join([f"**{title}**", "", *lines]))
-    return "\n\n".join(parts) + "\n"
+    found = [*_tables(result, suite), _by_problem(result)]
+    return "\n\n".join(f"**{title}**\n\n{table(header, rows)}" for title, header, rows in found) + "\n"
 
 
 def as_page(result: Regrets, suite: str) -> str:
@@ -97,13 +97,15 @@ def _tables(result: Regrets, suite: str) -> list[Rows]:
     return tables
 
 
-def _by_mark(title: str, result: Regrets, marks: list[int], figures: object) -> Rows:
-    columns = [figures(m) for m in marks]  # type: ignore[operator]
+def _by_mark(
+    title: str, result: Regrets, marks: list[int], figures: Callable[[int], tuple[Array, Array, Array]]
+) -> Rows:
+    columns = [figures(m) for m in marks]
     order = np.argsort(columns[-1][0])
     rows = [
         [
             result.searchers[i],
-            *(f"{mean[i]:.2f} [{low[i]:.2f}, {high[i]:.2f}]" for mean, low, high in columns),
+            *(shown(mean[i], low[i], high[i]) for mean, low, high in columns),
         ]
         for i in order
     ]
@@ -120,13 +122,13 @@ def _answers(result: Regrets, marks: list[int]) -> Rows:
         best = result.searchers[int(np.argmin(means))]
         second, lead = result.lead(mark, "gp")
         rows.append([
-            f"{mark} trials", f"{_interval(result.ratio(mark, 'gp', best))} of {best}'s",
-            f"{_interval(lead)} ranks ahead of {second}",
+            f"{mark} trials", f"{shown(*result.ratio(mark, 'gp', best))} of {best}'s",
+            f"{shown(*lead)} ranks ahead of {second}",
         ])  # fmt: skip
     quarter = n // 4
     if TPE in result.searchers:
         ratio = result.ratio(quarter, "gp", TPE, n)
-        rows.append([f"gp after {quarter}, tpe after {n}", f"{_interval(ratio)} of tpe's", ""])
+        rows.append([f"gp after {quarter}, tpe after {n}", f"{shown(*ratio)} of tpe's", ""])
     return "gp against the best of the others", ["", "regret", "mean rank"], rows
 
 
@@ -135,7 +137,3 @@ def _by_problem(result: Regrets) -> Rows:
     values = result.normalised(n)
     rows = [[name, *(f"{v:.3f}" for v in values[:, j])] for j, name in enumerate(result.problems)]
     return f"Regret of each problem after {n} trials, random search = 1", ["problem", *result.searchers], rows
-
-
-def _interval(x: Array) -> str:
-    return f"{x[0]:.2f} [{x[1]:.2f}, {x[2]:.2f}]"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any
 
 from hpo.compare.comparison import Comparison
 from hpo.compare.experiment import compare
@@ -14,10 +13,8 @@ __all__ = ["Comparison", "Task", "compare"]
 
 
 class _CallableModule(ModuleType):
-    # Importing this package binds the name `compare` in `hpo` to the module, over the function of
-    # that name; so the module answers the call.
-    def __call__(self, *args: Any, **kwargs: Any) -> Comparison:
-        return compare(*args, **kwargs)
+    # `hpo.compare` is this package and the function of that name at once, whichever is looked for first.
+    __call__ = staticmethod(compare)
 
 
 sys.modules[__name__].__class__ = _CallableModule

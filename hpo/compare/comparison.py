@@ -1,23 +1,14 @@
-"""What a comparison found: the records of its cells, as tables and as a report."""
+"""What a comparison found: the records of its cells, read from its folder and made into a report."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-COLUMNS = (
-    "number", "params", "state", "value", "noise_free", "seconds", "search_seconds", "initial",
-    "failure", "reason",
-)  # fmt: skip
+from hpo.compare.records import Records
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Records):
     """The finished cells of a comparison.
 
     Attributes
@@ -27,9 +18,6 @@ class Comparison:
     cells : sequence of mappings
         One record a finished run: trials, winner, test scores, environment.
     """
-
-    plan: Mapping[str, Any]
-    cells: Sequence[Mapping[str, Any]]
 
     @classmethod
     def load(cls, out: str | Path) -> Comparison:
@@ -48,33 +36,6 @@ class Comparison:
         paths = [folder / cell for cell in plan["cells"]]
         return cls(plan, [json.loads(p.read_text(encoding="utf-8")) for p in paths if p.exists()])
 
-    @property
-    def tasks(self) -> list[str]:
-        """Names of the tasks, in their order."""
-        return list(self.plan["tasks"])
-
-    @property
-    def searchers(self) -> list[str]:
-        """Labels of the searchers, in their order."""
-        return list(self.plan["searchers"])
-
-    @property
-    def baseline(self) -> str:
-        """Searcher that the others are compared with."""
-        return str(self.plan["baseline"])
-
-    def dataframe(self) -> pd.DataFrame:
-        """One row a trial: task, searcher, seed, number, params, state, value, noise_free, seconds, ..."""
-        names = ("task", "searcher", "seed")
-        return pd.DataFrame(
-            [
-                {**{name: cell[name] for name in names}, **{c: trial[c] for c in COLUMNS}}
-                for cell in self.cells
-                for trial in cell["trials"]
-            ],
-            columns=[*names, *COLUMNS],
-        )
-
     def report(self, path: str | Path = "report.html") -> Path:
         """Write the report: one HTML file that needs nothing else, and a Markdown file beside it.
 
@@ -83,6 +44,6 @@ class Comparison:
         Path
             The HTML file.
         """
-        from hpo.compare.report import write_report
+        from hpo.compare.report import write_report  # plotly and jinja2 are extras
 
         return write_report(self, Path(path))

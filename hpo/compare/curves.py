@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.compare.comparison import Comparison
+from hpo.compare.records import Records
 
 Array = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ class Runs:
         return self.training + self.searching
 
 
-def runs(comparison: Comparison, task: str) -> dict[str, Runs]:
+def runs(comparison: Records, task: str) -> dict[str, Runs]:
     """Runs of every searcher on `task`."""
     seeds, n = comparison.plan["seeds"], int(comparison.plan["n_trials"])
     found = {(c["searcher"], c["seed"]): c for c in comparison.cells if c["task"] == task}
@@ -61,7 +61,7 @@ def runs(comparison: Comparison, task: str) -> dict[str, Runs]:
     }
 
 
-def sign(comparison: Comparison, task: str) -> float:
+def sign(comparison: Records, task: str) -> float:
     """1.0 where the task is minimised, -1.0 where it is maximised."""
     for cell in comparison.cells:
         if cell["task"] == task:

@@ -15,19 +15,20 @@ from typing import Any
 import cloudpickle
 import joblib
 
+from hpo.checks import number_of_jobs, whole, whole_or_none
 from hpo.compare.cell import Cell, InterruptedCell, run_cell, write_json
 from hpo.compare.comparison import Comparison
-from hpo.compare.described import described
+from hpo.compare.fingerprint import fingerprint
 from hpo.compare.progress import CellProgress
 from hpo.compare.task import Task
-from hpo.searchers import Searcher, resolve
+from hpo.searchers import SEARCHERS, Searcher, resolve
 
-SEARCHERS = ("grid", "random", "gp", "genetic", "tpe")
+EVERY_SEARCHER = tuple(SEARCHERS)
 
 
 def compare(
     tasks: Mapping[str, Task],
-    searchers: Sequence[str | Searcher] | Mapping[str, str | Searcher] = SEARCHERS,
+    searchers: Sequence[str | Searcher] | Mapping[str, str | Searcher] = EVERY_SEARCHER,
     *,
     n_trials: int = 50,
     repeats: int = 20,
@@ -76,9 +77,12 @@ def compare(
     RuntimeError
         If cells failed; all others are finished and kept.
     """
-    _check_whole(n_trials=n_trials, repeats=repeats)
-    _check_whole(minimum=0, seed=seed, n_initial=0 if n_initial is None else n_initial)
-    _check_jobs(n_jobs)
+    n_trials, repeats, seed = (
+        whole("n_trials", n_trials, 1),
+        whole("repeats", repeats, 1),
+        whole("seed", seed, 0),
+    )
+    n_initial, n_jobs = whole_or_none("n_initial", n_initial, 0), number_of_jobs("n_jobs", n_jobs)
     _check_tasks(tasks)
     initial = min(10, n_trials // 3) if n_initial is None else min(n_initial, n_trials)
     labelled = _labelled(searchers, n_trials)
@@ -116,7 +120,7 @@ def _cells(
                 shared = 0 if getattr(searcher, "name", "") == "grid" else n_initial
                 definition = {
                     **task.definition(),
-                    "searcher": described(searcher),
+                    "searcher": fingerprint(searcher),
                     "n_trials": n_trials,
                     "n_initial": shared,
                 }
@@ -229,18 +233,6 @@ def _check_tasks(tasks: Any) -> None:
     for name in tasks:
         if not isinstance(name, str) or not name:
             raise ValueError(f"tasks: the name {name!r} must be a non-empty string")
-
-
-def _check_jobs(n_jobs: Any) -> None:
-    is_whole = isinstance(n_jobs, int) and not isinstance(n_jobs, bool)
-    if n_jobs is not None and (not is_whole or n_jobs == 0 or n_jobs < -1):
-        raise ValueError(f"n_jobs={n_jobs!r}: must be a whole number from 1 up, -1 for one a core, or None")
-
-
-def _check_whole(minimum: int = 1, **arguments: Any) -> None:
-    for name, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-            raise ValueError(f"{name}={value!r}: must be a whole number from {minimum} up")
 
 
 def _slug(name: str) -> str:

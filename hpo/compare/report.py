@@ -16,9 +16,9 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from hpo.compare import figures
-from hpo.compare.comparison import Comparison
 from hpo.compare.digits import column, number, p_is, p_value
 from hpo.compare.headline import headline
+from hpo.compare.records import Records
 from hpo.compare.statistics import FEWEST, Interval, difference, interval
 from hpo.compare.summary import TaskSummary, rank, summarise
 from hpo.plots import CONFIG, literal
@@ -53,7 +53,7 @@ class Section:
     tables: Sequence[Table]
 
 
-def write_report(comparison: Comparison, path: Path) -> Path:
+def write_report(comparison: Records, path: Path) -> Path:
     """Write `path` (HTML) and the Markdown beside it; returns `path`."""
     _check_path(path)
     if not comparison.cells:
@@ -92,7 +92,7 @@ def _check_path(path: Path) -> None:
         ) from None
 
 
-def _context(comparison: Comparison) -> dict[str, Any]:
+def _context(comparison: Records) -> dict[str, Any]:
     done = {cell["task"] for cell in comparison.cells}
     summaries = [summarise(comparison, task) for task in comparison.tasks if task in done]
     plan = comparison.plan
@@ -272,7 +272,7 @@ def _ranking(summaries: Sequence[TaskSummary]) -> dict[str, Any] | None:
     return {"table": table, "panel": Panel("Over all tasks", reading, _embedded(figure, "ranks"))}
 
 
-def _environment(comparison: Comparison) -> Table:
+def _environment(comparison: Records) -> Table:
     """Versions and machine; several values where cells were run in several environments."""
     seen: dict[str, list[str]] = {}
     for cell in comparison.cells:

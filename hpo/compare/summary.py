@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.compare.comparison import Comparison
 from hpo.compare.curves import Array, Runs, runs, sign
+from hpo.compare.records import Records
 from hpo.compare.statistics import (
     Interval,
     Paired,
@@ -113,22 +113,21 @@ class TaskSummary:
 
     def difference(self, searcher: str) -> Interval:
         """Mean difference from the baseline in the task's own direction."""
-        loss = self.pairs[searcher].difference
-        low, high = sorted((self.turn * loss.low, self.turn * loss.high))
-        return Interval(self.turn * loss.mean, low, high)
+        return self._turned(self.pairs[searcher].difference)
 
     def relative(self, searcher: str) -> Interval:
         """The same in percent of the size of the baseline's mean; NaN where that has no meaning."""
         loss = self.pairs[searcher].relative
-        if loss is None:
-            return Interval(math.nan, math.nan, math.nan)
-        low, high = sorted((self.turn * loss.low, self.turn * loss.high))
-        return Interval(self.turn * loss.mean, low, high)
+        return Interval(math.nan, math.nan, math.nan) if loss is None else self._turned(loss)
 
     def per_seed(self, searcher: str) -> Array:
         """Differences from the baseline on the seeds that both have, in the task's own direction."""
         found = differences(self.groups[searcher].final, self.groups[self.baseline].final)
         return found[~np.isnan(found)]
+
+    def _turned(self, loss: Interval) -> Interval:
+        low, high = sorted((self.turn * loss.low, self.turn * loss.high))
+        return Interval(self.turn * loss.mean, low, high)
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ class Ranking:
     n_tasks: int
 
 
-def summarise(comparison: Comparison, task: str) -> TaskSummary:
+def summarise(comparison: Records, task: str) -> TaskSummary:
     """Summary of one task."""
     groups, turn, baseline = runs(comparison, task), sign(comparison, task), comparison.baseline
     about = comparison.plan["tasks"][task]

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.compare.described import described, of_code
+from hpo.checks import one_of
+from hpo.compare.fingerprint import fingerprint, of_code
 from hpo.space import Space
 
 
@@ -55,16 +56,15 @@ class Task:
         for name in ("metric", "unit"):
             if not isinstance(getattr(self, name), str):
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be a string")
-        if self.direction not in ("minimize", "maximize"):
-            raise ValueError(f"direction={self.direction!r}: must be 'minimize' or 'maximize'")
+        one_of("direction", self.direction, "minimize", "maximize")
         object.__setattr__(self, "space", Space.of(self.space))
 
     def definition(self) -> dict[str, Any]:
         """What must stay the same for finished runs to be kept, as plain JSON."""
         return {
-            "objective": described(self.objective),
-            "space": described(self.space) + "".join(map(of_code, Space.of(self.space).constraints)),
+            "objective": fingerprint(self.objective),
+            "space": fingerprint(self.space) + "".join(map(of_code, Space.of(self.space).constraints)),
             "direction": self.direction,
-            "evaluate": described(self.evaluate),
-            "test": described(self.test),
+            "evaluate": fingerprint(self.evaluate),
+            "test": fingerprint(self.test),
         }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from hpo.checks import is_real, number_of_jobs, one_of, whole, whole_or_none
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,19 @@ class Options:
     progress: bool = True
 
     def __post_init__(self) -> None:
-        n_jobs = self.n_jobs
-        if n_jobs is not None and (not _is_whole(n_jobs) or n_jobs == 0 or n_jobs < -1):
-            raise ValueError(f"n_jobs={n_jobs!r}: must be a whole number from 1 up, or -1 for one a core")
-        self._check_whole("n_trials", 0, or_none=True)
-        self._check_whole("max_retries", 0)
-        self._check_whole("trial_memory_limit", 1, or_none=True, unit="bytes as ")
+        plain = {
+            "n_trials": whole_or_none("n_trials", self.n_trials, 0),
+            "n_jobs": number_of_jobs("n_jobs", self.n_jobs),
+            "trial_memory_limit": whole_or_none(
+                "trial_memory_limit", self.trial_memory_limit, 1, unit="bytes"
+            ),
+            "max_retries": whole("max_retries", self.max_retries, 0),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
         self._check_seconds("timeout", may_be_zero=True)
         self._check_seconds("trial_timeout", may_be_zero=False)
-        if self.order not in ("deterministic", "async"):
-            raise ValueError(f"order={self.order!r}: must be 'deterministic' or 'async'")
+        one_of("order", self.order, "deterministic", "async")
         if not isinstance(self.callbacks, list | tuple) or not all(map(callable, self.callbacks)):
             raise ValueError(f"callbacks={self.callbacks!r}: must be a list of functions (study, trial)")
         if self.executor is not None:
@@ -55,21 +59,8 @@ class Options:
             if value is not None:
                 raise ValueError(f"{name}={value!r}: needs worker processes (n_jobs=...), not an executor")
 
-    def _check_whole(self, name: str, least: int, *, or_none: bool = False, unit: str = "") -> None:
-        value = getattr(self, name)
-        if (value is None and or_none) or (_is_whole(value) and value >= least):
-            return
-        raise ValueError(
-            f"{name}={value!r}: must be {unit}a whole number from {least} up{', or None' if or_none else ''}"
-        )
-
     def _check_seconds(self, name: str, *, may_be_zero: bool) -> None:
         value = getattr(self, name)
-        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        if value is None or (is_number and (value > 0 or (may_be_zero and value == 0))):
+        if value is None or (is_real(value) and (value > 0 or (may_be_zero and value == 0))):
             return
         raise ValueError(f"{name}={value!r}: must be seconds {'from' if may_be_zero else 'above'} 0, or None")
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)

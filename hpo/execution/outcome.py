@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import numbers
 import os
 import reprlib
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hpo.checks import is_real, is_whole
 from hpo.trial import Params, TrialState, own
 
 Objective = Callable[..., Any]
@@ -97,8 +97,7 @@ class LiveTrial:
         ValueError
             If `value` is not a finite real number or `step` is no whole number from 0 to 2**63 - 1.
         """
-        is_whole = isinstance(step, numbers.Integral) and not isinstance(step, bool)
-        if not is_whole or not 0 <= step <= LAST_STEP:
+        if not is_whole(step) or not 0 <= step <= LAST_STEP:
             raise ValueError(f"step={shown(step)}: must be a whole number from 0 to 2**63 - 1")
         number, checked = int(step), checked_value(value)
         self._reports[number] = checked
@@ -144,7 +143,7 @@ def checked_value(value: Any) -> float:
     """
     if type(value) is float and math.isfinite(value):  # what nearly all are
         return value + 0.0  # -0.0 becomes 0.0, which databases keep as it is
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if not is_real(value):
         raise ValueError(f"value={shown(value)} ({type(value).__name__}): must be a finite real number")
     try:
         x = float(value)

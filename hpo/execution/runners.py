@@ -36,7 +36,7 @@ def make_runner(objective: Objective, options: Options) -> Runner:
     if not callable(objective):
         raise ValueError(f"objective={objective!r}: must be a function of params, or of params and trial")
     adapted(objective)  # refuses one that takes other arguments, before a worker is made for it
-    n_jobs = None if options.n_jobs is None else int(options.n_jobs)  # NumPy's integers are no JSON
+    n_jobs = options.n_jobs
     if options.executor is not None:
         from hpo.execution.executors import ExecutorRunner
 

@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo.checks import whole_or_none
 from hpo.searchers.base import Searcher
 from hpo.searchers.climb import Climb, found_best, replay
 from hpo.searchers.untried import is_tried, untried
@@ -34,6 +35,7 @@ from hpo.trial import Array, History, Suggestion
 
 MOVES = ("crossover", "difference", "climb")
 NUMBER = {move: i for i, move in enumerate(MOVES)}
+DEFAULT_BUDGET = 500
 LEAST_SHARE = 0.1  # of the children, for a move without success
 BEST, FROM_MEAN = 8, 0.8  # of the climb's steps begin at the weighted mean of the best, not the very best
 LATEST = 40  # children of a move by which it is judged
@@ -70,17 +72,14 @@ class GeneticSearcher(Searcher):
 
     def __post_init__(self) -> None:
         for field, least in (("n_trials", 1), ("population_size", 2)):
-            value = getattr(self, field)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-                raise ValueError(f"{field}={value!r}: must be a whole number of at least {least}, or None")
+            object.__setattr__(self, field, whole_or_none(field, getattr(self, field), least))
         if not 0 <= self.crossover_probability <= 1:
             raise ValueError(f"crossover_probability={self.crossover_probability!r}: must be in 0..1")
 
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`."""
-        budget = self.n_trials or 500
-        mu = self.population_size or min(max(budget // 20, 8), 50)
-        info = {"generation": history.k // mu, "individual": history.k % mu}
+        budget = self.n_trials or DEFAULT_BUDGET
+        mu = self.population_size or _population_for(budget)
         if history.k >= min(mu, RANDOM) and history.complete.sum() >= 2:
             eta = ETA[0] + (ETA[1] - ETA[0]) * min(history.k / budget, 1.0)
             with _deap_draws_from(rng):
@@ -89,8 +88,12 @@ class GeneticSearcher(Searcher):
                     move, child = family.child()
                     child = space.snap(np.clip(child, 0.0, 1.0)[None])
                     if not is_tried(child[0], history) and space.feasible(child)[0]:
-                        return Suggestion(space.decode(child)[0], {**info, "move": move})
-        return Suggestion(space.decode(untried(space, history, rng))[0], info)
+                        return Suggestion(space.decode(child)[0], {"move": move})
+        return Suggestion(space.decode(untried(space, history, rng))[0])
+
+
+def _population_for(budget: int) -> int:
+    return min(max(budget // 20, 8), 50)
 
 
 class _Family:

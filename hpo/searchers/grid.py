@@ -17,6 +17,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo.checks import whole
 from hpo.searchers.base import Searcher, SearchSpaceExhausted
 from hpo.searchers.untried import is_tried
 from hpo.space import Float, Int, Space
@@ -50,11 +51,12 @@ class GridSearcher(Searcher):
     resolution: int | Mapping[str, int] = RESOLUTION
 
     def __post_init__(self) -> None:
-        named = self.resolution if isinstance(self.resolution, Mapping) else {"": self.resolution}
-        for name, value in named.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                field = f"resolution: {name!r}" if name else "resolution"
-                raise ValueError(f"{field}={value!r}: must be a whole number of at least 1")
+        plain: int | Mapping[str, int]
+        if isinstance(self.resolution, Mapping):
+            plain = {name: whole(f"resolution: {name!r}", n, 1) for name, n in self.resolution.items()}
+        else:
+            plain = whole("resolution", self.resolution, 1)
+        object.__setattr__(self, "resolution", plain)
 
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`. The order needs no randomness."""

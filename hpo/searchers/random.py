@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from hpo.checks import one_of
 from hpo.searchers.base import Searcher
 from hpo.searchers.untried import is_tried, untried
 from hpo.space import Space
@@ -35,8 +36,7 @@ class RandomSearcher(Searcher):
     sequence: Literal["independent", "sobol"] = "independent"
 
     def __post_init__(self) -> None:
-        if self.sequence not in ("independent", "sobol"):
-            raise ValueError(f"sequence={self.sequence!r}: must be 'independent' or 'sobol'")
+        one_of("sequence", self.sequence, "independent", "sobol")
 
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
+
+from hpo.checks import is_real
 
 MAX_INT = 2**53  # beyond it float64, in which all encodings are held, skips integers
 
@@ -36,13 +37,6 @@ def same(a: Any, b: Any) -> bool:
         return bool(a == b) or (a != a and b != b)
     except (TypeError, ValueError):  # such as those of tables, which have no plain truth value
         return a is b
-
-
-def is_real(value: Any) -> TypeGuard[float]:
-    """Whether `value` is a real number of Python or NumPy; booleans are not."""
-    if type(value) is float or type(value) is int:  # what nearly all are; the abstract class is slow
-        return True
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def real(field: str, value: Any) -> float:

@@ -104,7 +104,7 @@ class Codec:
         return warped
 
 
-def resolve(parameters: Mapping[str, Parameter]) -> Conditions:
+def conditions_of(parameters: Mapping[str, Parameter]) -> Conditions:
     """Conditions of all parameters in terms of columns and numbers.
 
     Raises

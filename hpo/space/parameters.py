@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from hpo.checks import is_real
 from hpo.space import checks
-from hpo.space.checks import SpaceError, is_real, plain, same
+from hpo.space.checks import SpaceError, plain, same
 
 MAX_CELLS = 2**53
 SLACK = 1e-9  # of a step: what rounding may add to or take from a multiple of it

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.space.checks import SpaceError
-from hpo.space.codec import Array, Codec, resolve
+from hpo.space.codec import Array, Codec, conditions_of
 from hpo.space.notation import parameter_of
 from hpo.space.parameters import Categorical, Float, Parameter
 
@@ -63,7 +63,7 @@ class Space:
         self.n_cells: Array = np.array([p.n_cells for p in columns])
         self.is_categorical = np.array([isinstance(p, Categorical) for p in columns])
         self.is_conditional = np.array([p.when is not None for p in columns])
-        self._codec = Codec(columns, resolve(self.parameters))
+        self._codec = Codec(columns, conditions_of(self.parameters))
         # Then numbers are values, and a row of them is a configuration.
         self._is_plain = all(isinstance(p, Float) and not p.step and p.when is None for p in columns)
 

@@ -52,7 +52,7 @@ def reader(space: Space, study: int) -> Callable[[Sequence[Any]], Trial]:
     DamagedError
         If the row's checksum is not that of its content.
     """
-    choices = {n: p.value for n, p in space.parameters.items() if p.n_cells and hasattr(p, "choices")}
+    choices = {n: p.value for n, p in space.parameters.items() if hasattr(p, "choices")}
     states = {str(state): state for state in TrialState}
     decode = json.JSONDecoder().raw_decode  # half the time of json.loads, which first looks for blanks
 
@@ -97,8 +97,3 @@ def _stored(space: Space, name: str, value: Any) -> Any:
     if type(value) in JSON_TYPES:
         return value
     return {"choice": int(space.parameters[name].number(value))}
-
-
-def described(record: Mapping[str, Any]) -> str:
-    """A record in one line, for the log of events."""
-    return dumped({"state": record["state"], "value": record["value"], "failure": record["failure"]})

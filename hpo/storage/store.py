@@ -28,7 +28,7 @@ from hpo.storage.connection import sqlite_path
 from hpo.storage.database import Database
 from hpo.storage.owner import Owner
 from hpo.storage.presence import Locked, Presence
-from hpo.storage.rows import DamagedError, described, dumped, reader, to_row
+from hpo.storage.rows import DamagedError, dumped, reader, to_row
 from hpo.storage.schema import events, studies
 from hpo.trial import Trial, TrialState
 
@@ -181,15 +181,14 @@ class Store:
                 return trial
             kept = self._parsed([connection.execute(statements.ONE, at).one()])[0]
             if (kept.state, kept.value) != (trial.state, trial.value):
-                self._log(connection, trial.number, _late(trial, row))
+                self._log(connection, trial.number, _late(trial))
             return kept
 
         return self._database.transact(work)
 
     def log_late(self, trial: Trial) -> None:
         """Note the result of an attempt that had been given up."""
-        row = to_row(trial, self.space, self._key)
-        self._database.transact(lambda connection: self._log(connection, trial.number, _late(trial, row)))
+        self._database.transact(lambda connection: self._log(connection, trial.number, _late(trial)))
 
     # -- inside ------------------------------------------------------------------------------------------
 
@@ -287,5 +286,7 @@ def _new(row: dict[str, Any]) -> dict[str, Any]:
     return {f"new_{name}": value for name, value in row.items()}
 
 
-def _late(trial: Trial, row: dict[str, Any]) -> str:
-    return f"late result of attempt {trial.attempt}: {described(row)}"
+def _late(trial: Trial) -> str:
+    """The result of an attempt that had been given up in one line, for the log of events."""
+    ended = {"state": str(trial.state), "value": trial.value, "failure": trial.failure}
+    return f"late result of attempt {trial.attempt}: {dumped(ended)}"

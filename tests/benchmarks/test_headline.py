@@ -60,7 +60,7 @@ def test_no_test_digit_is_seen_before_the_refits_are_scored(monkeypatch):
     monkeypatch.setitem(MAKERS, "mlp", lambda params, seed: Spy())
     problem = Problem("another subset", "mlp", 2_000, 5_000)
     assert problem.objective({}, 0) == 50
-    training, test = split("another subset", y)
+    training, test = split(y)
     assert seen <= set(training.tolist())
     assert len(seen) == 7_000
     problem.test({}, 0)
@@ -68,7 +68,7 @@ def test_no_test_digit_is_seen_before_the_refits_are_scored(monkeypatch):
 
 
 def test_the_notes_split_is_that_of_all_digits():
-    training, test = split("", np.zeros(70_000))
+    training, test = split(np.zeros(70_000))
     assert (len(training), len(test)) == (56_000, 14_000)
     assert not np.intersect1d(training, test).size
 

@@ -16,6 +16,7 @@ from benchmarks.__main__ import main
         (["ablations", "--jobs", "-2"], "-2: must be a whole number from 1 up"),
         (["parts", "--jobs", "0"], "--jobs"),
         (["mnist", "--jobs", "0"], "--jobs"),
+        (["mnist", "--searchers", "gp,magic"], "--searchers 'magic': must be one of grid, random, gp"),
         (["genetic", "--trials", "10"], "10 is not in the range x>=100"),
         (["genetic", "--searchers", "random,random"], "names random twice"),
         (["functions", "--searchers", ","], "must name at least one of gp"),

@@ -17,7 +17,7 @@ import pytest
 import hpo
 from hpo.compare import Comparison
 from hpo.compare.cell import initial_design
-from hpo.compare.described import described
+from hpo.compare.fingerprint import fingerprint
 from tests.compare.problems import SPACE, Faulty, Near, Stubborn, noisy, score, truth
 
 ROOT = Path(__file__).parents[2]
@@ -118,8 +118,8 @@ def test_what_a_method_a_sampler_or_a_constraint_holds_is_part_of_the_definition
             hpo.OptunaSearcher(samplers.TPESampler()),
         ),
     ]:
-        assert described(one) == described(copy.deepcopy(one))
-        assert described(one) != described(other)
+        assert fingerprint(one) == fingerprint(copy.deepcopy(one))
+        assert fingerprint(one) != fingerprint(other)
     one, other = (hpo.Task(truth, above(limit)).definition() for limit in (0.1, 0.9))
     assert {key for key in one if one[key] != other[key]} == {"space"}
     assert one == hpo.Task(truth, above(0.1)).definition()

@@ -15,7 +15,7 @@ LONGEST = 200
 PLAIN = (bool, int, float, str, type(None))
 
 
-def described(thing: Any) -> str:
+def fingerprint(thing: Any) -> str:
     """Name of a function, else the repr without memory addresses: the same in every process.
 
     A method is told by the state of its object as well, and so is what has memory addresses in its repr.
@@ -33,7 +33,7 @@ def of_code(constraint: Any) -> str:
     """A constraint by its name and the constants in it."""
     code = getattr(constraint, "__code__", None)
     constants = [c for c in getattr(code, "co_consts", ()) if not isinstance(c, CodeType)]
-    return f" with {described(constraint)}{_short(_state(constants))}"
+    return f" with {fingerprint(constraint)}{_short(_state(constants))}"
 
 
 def _state(thing: Any, depth: int = 4) -> str:

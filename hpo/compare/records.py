@@ -1,0 +1,57 @@
+"""The records of a comparison, which its figures, tables and statistics are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+COLUMNS = (
+    "number", "params", "state", "value", "noise_free", "seconds", "search_seconds", "initial",
+    "failure", "reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Records:
+    """The reading half of a `Comparison`.
+
+    Attributes
+    ----------
+    plan : mapping
+        Tasks, searchers, baseline, seeds and budget as they were asked for.
+    cells : sequence of mappings
+        One record a finished run: trials, winner, test scores, environment.
+    """
+
+    plan: Mapping[str, Any]
+    cells: Sequence[Mapping[str, Any]]
+
+    @property
+    def tasks(self) -> list[str]:
+        """Names of the tasks, in their order."""
+        return list(self.plan["tasks"])
+
+    @property
+    def searchers(self) -> list[str]:
+        """Labels of the searchers, in their order."""
+        return list(self.plan["searchers"])
+
+    @property
+    def baseline(self) -> str:
+        """Searcher that the others are compared with."""
+        return str(self.plan["baseline"])
+
+    def dataframe(self) -> pd.DataFrame:
+        """One row a trial: task, searcher, seed, number, params, state, value, noise_free, seconds, ..."""
+        names = ("task", "searcher", "seed")
+        return pd.DataFrame(
+            [
+                {**{name: cell[name] for name in names}, **{c: trial[c] for c in COLUMNS}}
+                for cell in self.cells
+                for trial in cell["trials"]
+            ],
+            columns=[*names, *COLUMNS],
+        )
