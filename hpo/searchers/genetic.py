@@ -35,7 +35,6 @@ from hpo.trial import Array, History, Suggestion
 
 MOVES = ("crossover", "difference", "climb")
 NUMBER = {move: i for i, move in enumerate(MOVES)}
-DEFAULT_BUDGET = 500
 LEAST_SHARE = 0.1  # of the children, for a move without success
 BEST, FROM_MEAN = 8, 0.8  # of the climb's steps begin at the weighted mean of the best, not the very best
 LATEST = 40  # children of a move by which it is judged
@@ -78,8 +77,9 @@ class GeneticSearcher(Searcher):
 
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`."""
-        budget = self.n_trials or DEFAULT_BUDGET
-        mu = self.population_size or _population_for(budget)
+        budget = self.n_trials or 500
+        mu = self.population_size or min(max(budget // 20, 8), 50)
+        info = {"generation": history.k // mu, "individual": history.k % mu}
         if history.k >= min(mu, RANDOM) and history.complete.sum() >= 2:
             eta = ETA[0] + (ETA[1] - ETA[0]) * min(history.k / budget, 1.0)
             with _deap_draws_from(rng):
@@ -88,12 +88,8 @@ class GeneticSearcher(Searcher):
                     move, child = family.child()
                     child = space.snap(np.clip(child, 0.0, 1.0)[None])
                     if not is_tried(child[0], history) and space.feasible(child)[0]:
-                        return Suggestion(space.decode(child)[0], {"move": move})
-        return Suggestion(space.decode(untried(space, history, rng))[0])
-
-
-def _population_for(budget: int) -> int:
-    return min(max(budget // 20, 8), 50)
+                        return Suggestion(space.decode(child)[0], {**info, "move": move})
+        return Suggestion(space.decode(untried(space, history, rng))[0], info)
 
 
 class _Family:
