@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import click
+import numpy as np
 
 import hpo
 from benchmarks.markdown import shown, table
