@@ -173,6 +173,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )  # fmt: skip
 
     def _split(self, codes: Array) -> tuple[Array, Array]:
+        if len(codes) < 2:
+            raise ValueError("early_stopping=True: needs more than 1 sample, one to hold out")
         counts = np.bincount(codes)
         n_held_out = max(int(VALIDATION_FRACTION * len(codes)), 1)
         can_stratify = counts.min() >= 2 and n_held_out >= len(counts)
@@ -219,12 +221,21 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             check(name, getattr(self, name), lambda v: 0 <= v < 1, "in [0, 1)")
         check("optimizer", self.optimizer, lambda v: v in ("sgd", "adam"), "'sgd' or 'adam'")
         check("schedule", self.schedule, lambda v: v in SCHEDULES, f"one of {', '.join(SCHEDULES)}")
+        check("early_stopping", self.early_stopping, is_bool, "True or False")
+        check(
+            "random_state", self.random_state, lambda v: check_random_state(v) is not None,
+            "a whole number from 0 to 2**32 - 1, a numpy.random.RandomState or None",
+        )  # fmt: skip
+
+
+def is_bool(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_)
 
 
 def check(name: str, value: Any, is_allowed: Any, allowed: str) -> None:
     try:
         if is_allowed(value):
             return
-    except TypeError:
+    except (TypeError, ValueError):
         pass
     raise ValueError(f"{name}={value!r}: must be {allowed}")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.mnist.classifier import NetworkClassifier, check
+from benchmarks.mnist.classifier import NetworkClassifier, check, is_bool
 from benchmarks.mnist.layers import BatchNorm, Dense, Dropout, Layer, ReLU
 from hpo.checks import is_whole
 
@@ -91,6 +91,7 @@ class MLP(NetworkClassifier):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
+        check("batch_norm", self.batch_norm, is_bool, "True or False")
         check(
             "hidden_sizes", self.hidden_sizes,
             lambda sizes: all(is_whole(size) and size >= 1 for size in sizes), "whole numbers from 1 up",

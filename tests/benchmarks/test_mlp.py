@@ -112,11 +112,18 @@ def test_a_study_records_divergence_as_a_failed_trial_with_its_reason():
     "wrong",
     [{"epochs": 0}, {"batch_size": 1.5}, {"learning_rate": float("nan")}, {"dropout": 1.0},
      {"optimizer": "lbfgs"}, {"schedule": "step"}, {"hidden_sizes": (0,)}, {"hidden_sizes": 5},
-     {"momentum": "x"}],
+     {"momentum": "x"}, {"batch_norm": "no"}, {"early_stopping": "no"}, {"random_state": -1},
+     {"learning_rate": np.array([0.1, 0.2])}],
 )  # fmt: skip
 def test_a_wrong_hyperparameter_is_named(digits, wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))}=.*: must be"):
         MLP(**wrong).fit(*digits[:2])
+
+
+def test_early_stopping_says_that_it_needs_a_row_to_hold_out(digits):
+    X, y = digits[0][:1], digits[1][:1]
+    with pytest.raises(ValueError, match="early_stopping=True: needs more than 1 sample"):
+        MLP(early_stopping=True).fit(X, y)
 
 
 def test_partial_fit_goes_on_and_refuses_unseen_labels(digits):
