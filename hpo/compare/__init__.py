@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from inspect import signature
 from types import ModuleType
 
 from hpo.compare.comparison import Comparison
@@ -15,6 +16,7 @@ __all__ = ["Comparison", "Task", "compare"]
 class _CallableModule(ModuleType):
     # `hpo.compare` is this package and the function of that name at once, whichever is looked for first.
     __call__ = staticmethod(compare)
+    __signature__ = signature(compare)
 
 
 sys.modules[__name__].__class__ = _CallableModule
