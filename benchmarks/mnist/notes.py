@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.mnist.data import load_mnist
 from benchmarks.mnist.objective import notes_space, split
+from benchmarks.options import said_plainly
 from hpo.compare.cell import initial_design
 from hpo.space import Space
 
@@ -28,10 +29,12 @@ FOLDS_HELP = "Train so many folds in full, minutes each, and count them as five;
 @click.command()
 @click.option("--data", required=True, help="Folder of MNIST's four IDX files.")
 @click.option("--folds", type=click.IntRange(0, N_FOLDS), default=0, show_default=True, help=FOLDS_HELP)
-@click.option("--seed", type=int, default=0, show_default=True, help="Draws the ten configurations.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
+              help="Draws the ten configurations.")  # fmt: skip
 def command(data: str, folds: int, seed: int) -> None:
     """CPU time of the starting notes' procedure on this machine, one BLAS thread."""
-    seconds = measured(data, seed, folds)
+    with said_plainly():
+        seconds = measured(data, seed, folds)
     how = "one epoch of one fold" if not folds else f"{folds} of {N_FOLDS} folds"
     click.echo(
         f"the notes' procedure: {seconds:,.0f} s of CPU time, measured on {how} of each configuration; "

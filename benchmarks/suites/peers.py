@@ -44,6 +44,8 @@ def installed(labels: Iterable[str]) -> list[str]:
             click.echo(f"{label} is left out: {modules[label]} is not installed", err=True)
         else:
             found.append(label)
+    if not found:
+        raise click.UsageError("--searchers: none of them is installed")
     return found
 
 

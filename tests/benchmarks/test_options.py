@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.__main__ import main
+from benchmarks.suites import peers
 
 
 @pytest.mark.parametrize(
@@ -16,7 +17,10 @@ from benchmarks.__main__ import main
         (["ablations", "--jobs", "-2"], "-2: must be a whole number from 1 up"),
         (["parts", "--jobs", "0"], "--jobs"),
         (["mnist", "--jobs", "0"], "--jobs"),
-        (["mnist", "--searchers", "gp,magic"], "--searchers 'magic': must be one of grid, random, gp"),
+        (["mnist", "--searchers", ""], "must name at least one of grid, random"),
+        (["mnist", "--searchers", "gp,magic"], "--searchers 'magic': must be one of grid, random"),
+        (["notes", "--data", "/nowhere"], "Error: source='/nowhere': is not a folder"),
+        (["notes", "--data", "subset", "--seed", "-1"], "-1 is not in the range x>=0"),
         (["genetic", "--trials", "10"], "10 is not in the range x>=100"),
         (["genetic", "--searchers", "random,random"], "names random twice"),
         (["functions", "--searchers", ","], "must name at least one of gp"),
@@ -35,3 +39,12 @@ def test_it_is_refused(arguments, message, tmp_path, monkeypatch):
     assert done.exit_code in (1, 2)
     assert message in " ".join(done.output.replace("│", " ").split())
     assert not list(tmp_path.rglob("*.json"))
+
+
+def test_peers_of_which_none_is_installed_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(peers, "find_spec", lambda name: None)
+    done = CliRunner().invoke(main, ["functions", "--searchers", "nevergrad", "--problems", "branin"])
+    assert done.exit_code == 2
+    assert "nevergrad is left out" in done.output
+    assert "none of them is installed" in done.output
