@@ -17,6 +17,7 @@ MAX_POINTS = 256  # of many trials, only this many of the best can be the recomm
 
 
 @one_blas_thread()
+@np.errstate(under="ignore")
 def recommend(space: Space, history: History, complete: Collection[int]) -> int | None:
     """Number of the trial whose configuration has the lowest posterior mean.
 

@@ -187,7 +187,7 @@ class Study(Results):
         trial: Trial | int,
         value: float | None = None,
         state: str | TrialState | None = None,
-        reason: str | None = None,
+        reason: str | BaseException | None = None,
     ) -> Trial:
         """Record the result of an asked trial.
 
@@ -199,8 +199,8 @@ class Study(Results):
             What the objective gave; anything that is no finite real number fails the trial.
         state : {"complete", "failed", "pruned", "cancelled"}, optional
             Needed where there is no value.
-        reason : str, optional
-            Kept with a failed trial.
+        reason : str or exception, optional
+            Kept with a failed trial, as text.
 
         Returns
         -------

@@ -311,3 +311,16 @@ def test_a_study_without_trials_is_a_table_without_rows():
     frame = hpo.Study(SPACE, searcher="random").dataframe()
     assert len(frame) == 0
     assert [*frame.columns][:3] == ["number", "state", "value"]
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_the_reason_of_a_failure_is_kept_as_text(tmp_path, is_stored):
+    study = hpo.Study(
+        {"x": hpo.Float(0, 1)}, searcher="random", storage=tmp_path / "r.db" if is_stored else None
+    )
+    trial = study.ask()
+    with pytest.raises(ValueError, match=r"reason=3: must be a string, an exception or None"):
+        study.tell(trial, state="failed", reason=3)
+    told = study.tell(trial, state="failed", reason=RuntimeError("no more memory"))
+    assert told.reason == study.trials[0].reason == "RuntimeError: no more memory"
+    assert study.tell(study.ask(), state="failed", reason="as it is" * 1000).reason == "as it is" * 1000

@@ -109,14 +109,17 @@ class LiveTrial:
         return self._prune is not None and bool(self._reports) and self._prune(self._reports)
 
 
-def told(value: Any, state: str | TrialState | None, reason: str | None, seconds: float) -> Outcome:
+def told(
+    value: Any, state: str | TrialState | None, reason: str | BaseException | None, seconds: float
+) -> Outcome:
     """What someone says about a trial, as the outcome of one evaluation.
 
     Raises
     ------
     ValueError
-        If `state` is not one that a trial can end in, or does not go with a value.
+        If `state` is not one that a trial can end in, or does not go with a value, or `reason` is no text.
     """
+    said = _text_of(reason)
     if state is None or state == TrialState.COMPLETE:
         try:
             return Outcome(TrialState.COMPLETE, checked_value(value), seconds=seconds)
@@ -130,7 +133,7 @@ def told(value: Any, state: str | TrialState | None, reason: str | None, seconds
     if value is not None:
         raise ValueError(f"value={value!r}: a trial that is {state} has none; leave it out")
     failure = "exception" if state == TrialState.FAILED else None
-    return Outcome(TrialState(state), None, failure, reason, seconds=seconds)
+    return Outcome(TrialState(state), None, failure, said, seconds=seconds)
 
 
 def checked_value(value: Any) -> float:
@@ -226,6 +229,14 @@ def summarised(error: BaseException) -> str:
     if len(message) <= LONGEST_REASON:
         return message
     return f"{message[:LONGEST_REASON]}... ({len(message):,} characters)"
+
+
+def _text_of(reason: Any) -> str | None:
+    if isinstance(reason, BaseException):  # what there is at hand where an evaluation of one's own failed
+        return summarised(reason)
+    if reason is None or isinstance(reason, str):
+        return reason
+    raise ValueError(f"reason={shown(reason)}: must be a string, an exception or None")
 
 
 def _last_line(error: BaseException) -> str:

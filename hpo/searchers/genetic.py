@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.checks import whole_or_none
+from hpo.checks import is_real, whole_or_none
 from hpo.searchers.base import Searcher
 from hpo.searchers.climb import Climb, found_best, replay
 from hpo.searchers.untried import is_tried, untried
@@ -72,8 +72,9 @@ class GeneticSearcher(Searcher):
     def __post_init__(self) -> None:
         for field, least in (("n_trials", 1), ("population_size", 2)):
             object.__setattr__(self, field, whole_or_none(field, getattr(self, field), least))
-        if not 0 <= self.crossover_probability <= 1:
-            raise ValueError(f"crossover_probability={self.crossover_probability!r}: must be in 0..1")
+        probability = self.crossover_probability
+        if not is_real(probability) or not 0 <= probability <= 1:
+            raise ValueError(f"crossover_probability={probability!r}: must be a number in 0..1")
 
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo.checks import make_whole, one_of
 from hpo.gp.features import Features
 from hpo.gp.kernels import Array, squared_distance
 from hpo.gp.maximize import Domain, maximize
@@ -55,14 +56,13 @@ class GPSearcher(Searcher):
     initial_width: ClassVar[float] = 0.8  # share of a fine range, around its middle, of the first points
 
     def __post_init__(self) -> None:
-        if isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 2:
-            raise ValueError(f"n_initial={self.n_initial!r}: must be a whole number of at least 2")
-        if self.warp not in WARPS:
-            raise ValueError(f"warp={self.warp!r}: must be one of {', '.join(WARPS)}")
+        make_whole(self, n_initial=2)
+        one_of("warp", self.warp, *WARPS)
 
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`."""
-        with one_blas_thread():
+        # Underflow to zero is what is meant in tails; a caller may have NumPy raise for it.
+        with one_blas_thread(), np.errstate(under="ignore"):
             return self._suggest(space, history, rng)
 
     @classmethod

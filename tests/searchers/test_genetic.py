@@ -91,7 +91,13 @@ def test_failed_trials_do_not_breed():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"n_trials": 0}, {"population_size": 1}, {"population_size": 2.0}, {"crossover_probability": 1.1}],
+    [
+        {"n_trials": 0},
+        {"population_size": 1},
+        {"population_size": 2.0},
+        {"crossover_probability": 1.1},
+        {"crossover_probability": "0.9"},
+    ],
 )
 def test_a_wrong_option_is_named(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
