@@ -48,7 +48,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y = validate_data(self, X, y, **CONVERSION)
         check_classification_targets(y)
         self._check_square(X)
-        with self._unfitted_on_error():
+        with self._unfitted_on(BaseException):
             return self._fitted(X, y)
 
     def _fitted(self, X: Array, y: Array) -> Self:
@@ -89,6 +89,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ValueError
             If `y` holds a class that the first call did not.
+        DivergenceError
+            As in `fit`; the next call begins with newly drawn weights.
         """
         self._check_parameters()
         is_first = not hasattr(self, "network_")
@@ -101,10 +103,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         unseen = np.setdiff1d(y, known)
         if len(unseen):
             raise ValueError(f"y has unseen labels {unseen.tolist()}; known are {known.tolist()}")
-        if not is_first:
-            return self._one_epoch_more(X, y)
-        with self._unfitted_on_error():
-            self._start(known)
+        with self._unfitted_on(BaseException if is_first else DivergenceError):
+            if is_first:
+                self._start(known)
             return self._one_epoch_more(X, y)
 
     def _one_epoch_more(self, X: Array, y: Array) -> Self:
@@ -147,11 +148,11 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.validation_scores_: list[float] = []
 
     @contextmanager
-    def _unfitted_on_error(self) -> Iterator[None]:
-        """What fails before it is trained is no model that predicts."""
+    def _unfitted_on(self, errors: type[BaseException]) -> Iterator[None]:
+        """What fails before it is trained, or has diverged, is no model that predicts."""
         try:
             yield
-        except BaseException:
+        except errors:
             vars(self).pop("network_", None)
             raise
 

@@ -54,6 +54,8 @@ def load_mnist(source: str | Path | None = None, *, quiet: bool = False) -> Digi
     ValueError
         If a file is damaged or incomplete; the message names it.
     """
+    if source is not None and not isinstance(source, str | os.PathLike):
+        raise ValueError(f"source={source!r}: must be a folder, 'subset' or None")
     if source is None:
         X, y, origin = _openml_or_subset()
     else:

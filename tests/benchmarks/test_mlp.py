@@ -152,6 +152,17 @@ def test_what_failed_at_its_first_training_is_not_fitted(digits):
     assert model.partial_fit(X, y, classes=np.arange(10)).predict(X_test).shape == (len(X_test),)
 
 
+@pytest.mark.parametrize("model", [MLP(random_state=0), CNN(optimizer="sgd", random_state=0)])
+def test_what_diverges_later_is_not_fitted_any_more(digits, model):
+    X, y, X_test, _ = digits
+    model.partial_fit(X, y)
+    with pytest.raises(FloatingPointError):
+        model.partial_fit(X * np.float32(1e18), y)
+    with pytest.raises(NotFittedError):
+        model.predict(X_test)
+    assert np.isfinite(model.partial_fit(X, y).predict_proba(X_test)).all()
+
+
 def test_wrong_data_is_named(digits):
     X, y, *_ = digits
     model = MLP(epochs=1, random_state=0).fit(X, y)

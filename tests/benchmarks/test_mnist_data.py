@@ -141,3 +141,8 @@ def test_without_a_network_the_subset_is_used(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(socket, "create_connection", refuse)
     assert len(load_mnist()[0]) == 12_000
     assert "no route to host" in capsys.readouterr().err
+
+
+def test_what_is_no_source_is_named():
+    with pytest.raises(ValueError, match=r"source=3: must be a folder, 'subset' or None"):
+        load_mnist(3)
