@@ -50,8 +50,8 @@ class Store:
         self.space: Space
         self._database = database
         self._key = key
-        path = sqlite_path(storage)
-        self._presence: Presence = Owner() if path is None else Locked(path)
+        self._path = sqlite_path(storage)
+        self._presence: Presence = Owner() if self._path is None else Locked(self._path)
         self._seen_version = -1  # of the file, when we last looked at what others wrote
         self._others_run = False
         weakref.finalize(self, database.close)  # at once, which also folds SQLite's log into the file
@@ -120,7 +120,12 @@ class Store:
         return found
 
     def catch_up(self, known: Sequence[Trial], unfinished: Collection[int]) -> list[Trial]:
-        """Trials that changed since they were read; those that dead processes ran are queued again."""
+        """Trials that changed since they were read; those that dead processes ran are queued again.
+
+        Whoever may only read the file sees them as they are.
+        """
+        if self._path is not None and not os.access(self._path, os.W_OK):
+            return []
 
         def work(connection: Connection) -> list[Trial]:
             self._lock_study(connection)
