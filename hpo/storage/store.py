@@ -221,7 +221,7 @@ class Store:
         return self._parsed([*rows, *connection.execute(statements.NEW, {**mine, "known": len(known)}).all()])
 
     def _standing(self, connection: Connection, numbers: Collection[int]) -> list[Any]:
-        """Number, state and attempt of these trials as they are in the database."""
+        """Number, state and attempt of these trials in the database; of many only those ever started."""
         if not numbers:
             return []
         mine = {"study": self._key}
@@ -229,7 +229,7 @@ class Store:
             return list(connection.execute(statements.STANDING, {**mine, "numbers": list(numbers)}))
         # To name so many one by one takes longer than to read a few too many.
         ends = {"first": min(numbers), "last": max(numbers)}
-        found = connection.execute(statements.STANDING_BETWEEN, {**mine, **ends})
+        found = connection.execute(statements.STARTED_BETWEEN, {**mine, **ends})
         return [row for row in found if row.number in numbers]
 
     def _write(self, connection: Connection, trial: Trial, *, is_new: bool) -> None:
