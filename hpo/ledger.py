@@ -7,8 +7,9 @@ are encoded when someone first looks at them, all that are new in one go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
+from heapq import heappop, heappush
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -42,7 +43,8 @@ class Ledger:
         self._numbers = np.arange(16)
         self._prefix = 0  # all rows before it are finished
         self._best: int | None = None
-        self._queued: set[int] = set()
+        self._unfinished: set[int] = set()
+        self._queue: list[int] = []  # a heap, which may hold numbers that are queued no longer
 
     def __len__(self) -> int:
         return len(self.trials)
@@ -53,20 +55,16 @@ class Ledger:
         return None if self._best is None else self.trials[self._best]
 
     @property
-    def n_finished(self) -> int:
-        """How many trials are finished."""
-        return self._prefix + int(self._finished[self._prefix : len(self)].sum())
-
-    @property
-    def unfinished(self) -> list[int]:
-        """Numbers of the trials that are queued or running."""
-        tail = self._finished[self._prefix : len(self)]
-        return (self._prefix + np.flatnonzero(~tail)).tolist()
+    def unfinished(self) -> Collection[int]:
+        """Numbers of the trials that are queued or running, in no order; not to be changed."""
+        return self._unfinished
 
     @property
     def first_queued(self) -> int | None:
         """Smallest number of a queued trial; None when there is none."""
-        return min(self._queued) if self._queued else None
+        while self._queue and self.trials[self._queue[0]].state is not TrialState.QUEUED:
+            heappop(self._queue)
+        return self._queue[0] if self._queue else None
 
     def append(self, trial: Trial) -> None:
         """Add the trial whose number is the next one."""
@@ -132,11 +130,11 @@ class Ledger:
     def _settle(self, trial: Trial) -> None:
         i = trial.number
         if trial.state is TrialState.QUEUED:
-            self._queued.add(i)
-        else:
-            self._queued.discard(i)
+            heappush(self._queue, i)
         if not trial.state.is_finished:
+            self._unfinished.add(i)
             return
+        self._unfinished.discard(i)
         value = trial.value
         if trial.reports:
             self._reports[i] = {step: self.sign * v for step, v in trial.reports.items()}

@@ -133,7 +133,7 @@ class Study(Results):
         max_retries : int
             How often a trial is tried again whose worker died.
         executor : concurrent.futures.Executor, optional
-            Where to run instead: threads, processes, MPI, Dask. It stays open.
+            Where to run instead: threads, processes, MPI; a Dask client is one, too. It stays open.
         order : {"deterministic", "async"}
             ``"deterministic"``: see `window`. ``"async"``: a suggestion sees every result that is there,
             and notes in its info under ``"unseen"`` which are not.

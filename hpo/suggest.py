@@ -40,7 +40,7 @@ def suggested(ledger: Ledger, searcher: Searcher, seed: int, window: int | None)
         ) from None
     info = dict(suggestion.info)
     if window is None:
-        info["unseen"] = ledger.unfinished
+        info["unseen"] = sorted(ledger.unfinished)
     return Trial(
         number=k,
         params=suggestion.params,

@@ -8,7 +8,7 @@ import sys
 import textwrap
 import threading
 import time
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 
@@ -416,6 +416,37 @@ def test_what_a_pool_returned_before_it_broke_is_recorded():
     assert [number for number, _ in runner.wait(1.0)] == [1]
     with pytest.raises(BrokenProcessPool):
         runner.wait(1.0)
+
+
+@pytest.mark.parametrize("max_retries", [0, 1])
+def test_trials_that_an_executor_gives_up_are_queued_again(max_retries):
+    executor = ThreadPoolExecutor(1)  # of two trials one waits there, and is given up
+    study = hpo.Study(SPACE, searcher="random", seed=0, window=2)
+
+    def objective(params, trial):
+        if trial.number == 1:
+            while executor._work_queue.empty():
+                time.sleep(0.01)
+            executor.shutdown(wait=False, cancel_futures=True)
+            time.sleep(0.5)
+        return 1.0
+
+    with pytest.raises(BrokenExecutor, match=r"gave up its trials.* queued again"):
+        study.optimize(objective, 3, n_jobs=2, executor=executor, max_retries=max_retries, progress=False)
+    assert [str(t.state) for t in study.trials] == ["complete", "queued", "queued"]
+
+
+class Promise:
+    """An executor of its own kind, whose future is no `concurrent.futures.Future`."""
+
+    def submit(self, function, *arguments):
+        return self
+
+
+def test_an_executor_of_another_kind_of_future_is_an_error_that_says_so():
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    with pytest.raises(TypeError, match=r"submit\(\) must return a concurrent\.futures\.Future"):
+        study.optimize(loss, 2, executor=Promise(), progress=False)
 
 
 def test_numpys_numbers_of_workers_are_numbers(tmp_path):

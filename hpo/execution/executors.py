@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from typing import Any
 
 from hpo.execution.outcome import LiveTrial, Objective, Outcome, adapted, evaluate, summarised
@@ -19,12 +26,14 @@ class ExecutorRunner:
     ----------
     objective : callable
     executor : concurrent.futures.Executor
-        Or anything with its ``submit``, whose futures have ``add_done_callback``.
+        Or anything whose ``submit`` returns such futures, or a Dask client.
     capacity : int or None
         Trials at a time; None: as many as the executor says it has workers, else 1.
     """
 
     def __init__(self, objective: Objective, executor: Any, capacity: int | None) -> None:
+        if hasattr(executor, "get_executor"):  # Dask's client: its own futures are of another kind
+            executor = executor.get_executor(pure=False, retries=0)
         self.capacity = capacity or _workers_of(executor)
         self._submit: Callable[[LiveTrial], Future[Outcome]]
         if isinstance(executor, ThreadPoolExecutor):
@@ -42,8 +51,13 @@ class ExecutorRunner:
         ------
         RuntimeError
             If the executor is broken or shut down.
+        TypeError
+            If it gives no future that can be waited for.
         """
-        self._running[self._submit(live)] = (live.number, time.monotonic())
+        future = self._submit(live)
+        if not isinstance(future, Future):
+            raise TypeError(f"executor: submit() must return a concurrent.futures.Future, not {future!r}")
+        self._running[future] = (live.number, time.monotonic())
 
     def wait(self, timeout: float | None) -> Sequence[tuple[int, Outcome]]:
         """Outcomes of the trials that ended.
@@ -53,14 +67,22 @@ class ExecutorRunner:
         ObjectiveError, BrokenExecutor
             What ends the study; not before everything that came with it has been returned.
         """
-        done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
-        outcomes, fatal = [], None
-        for future in done:
+        wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
+        outcomes: list[tuple[int, Outcome]] = []
+        fatal: BaseException | None = None
+        # Asked one by one: `wait` overlooks those that a pool's shutdown has cancelled.
+        for future in [future for future in self._running if future.done()]:
             number, begin = self._running[future]
             try:
                 outcome = future.result()
             except (ObjectiveError, KeyboardInterrupt, BrokenExecutor) as error:
                 fatal = error  # its trial stays among the running ones, so that the next call finds it again
+                continue
+            except CancelledError:  # a Dask client may even lose, in silence, what it is given after that
+                fatal = BrokenExecutor(
+                    "the executor gave up its trials, as one does that is shut down or has lost its "
+                    "scheduler; they are queued again"
+                )
                 continue
             except BaseException as error:  # the evaluation itself never raises: its worker was lost
                 seconds = time.monotonic() - begin

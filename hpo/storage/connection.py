@@ -42,7 +42,7 @@ def connect(storage: str | os.PathLike[str], *, create: bool) -> Engine:
     if path is None:
         return _server(str(storage), create)
     driver = _driver(storage)
-    if not path.exists():
+    if not _is_there(path):
         if not create:
             raise StorageError(f"storage={str(path)!r}: there is no such file")
         _create(path, driver)
@@ -75,6 +75,13 @@ def sqlite_path(storage: str | os.PathLike[str]) -> Path | None:
     if not database or database == ":memory:":
         raise ValueError(f"storage={storage!r}: names no file; storage=None keeps a study in memory")
     return Path(database)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # a folder that may not be looked into, a name that is too long
+        raise StorageError(f"storage={str(path)!r}: cannot be reached ({error})") from error
 
 
 def _file(path: Path, driver: Any) -> Engine:

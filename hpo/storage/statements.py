@@ -22,7 +22,10 @@ _IS_ONE_OF = trials.c.number.in_(bindparam("numbers", expanding=True))
 SOME = select(*COLUMNS).where(_OF_STUDY, _IS_ONE_OF)
 _STANDING = select(trials.c.number, trials.c.state, trials.c.attempt).where(_OF_STUDY)
 STANDING = _STANDING.where(_IS_ONE_OF)
-STANDING_BETWEEN = _STANDING.where(trials.c.number.between(bindparam("first"), bindparam("last")))
+# What was never started stands as it was queued: of a long queue hardly anything has to be handed over.
+_WAS_STARTED = (trials.c.state != "queued") | (trials.c.attempt > 0)
+_IS_BETWEEN = trials.c.number.between(bindparam("first"), bindparam("last"))
+STARTED_BETWEEN = _STANDING.where(_IS_BETWEEN, _WAS_STARTED)
 RUNNING = select(*COLUMNS, trials.c.owner, trials.c.lease).where(_OF_STUDY, trials.c.state == "running")
 INSERT = insert(trials)
 START = (

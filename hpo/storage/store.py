@@ -50,8 +50,8 @@ class Store:
         self.space: Space
         self._database = database
         self._key = key
-        path = sqlite_path(storage)
-        self._presence: Presence = Owner() if path is None else Locked(path)
+        self._path = sqlite_path(storage)
+        self._presence: Presence = Owner() if self._path is None else Locked(self._path)
         self._seen_version = -1  # of the file, when we last looked at what others wrote
         self._others_run = False
         weakref.finalize(self, database.close)  # at once, which also folds SQLite's log into the file
@@ -120,7 +120,12 @@ class Store:
         return found
 
     def catch_up(self, known: Sequence[Trial], unfinished: Collection[int]) -> list[Trial]:
-        """Trials that changed since they were read; those that dead processes ran are queued again."""
+        """Trials that changed since they were read; those that dead processes ran are queued again.
+
+        Whoever may only read the file sees them as they are.
+        """
+        if self._path is not None and not os.access(self._path, os.W_OK):
+            return []
 
         def work(connection: Connection) -> list[Trial]:
             self._lock_study(connection)
@@ -215,7 +220,7 @@ class Store:
         return self._parsed([*rows, *connection.execute(statements.NEW, {**mine, "known": len(known)}).all()])
 
     def _standing(self, connection: Connection, numbers: Collection[int]) -> list[Any]:
-        """Number, state and attempt of these trials as they are in the database."""
+        """Number, state and attempt of these trials in the database; of many only those ever started."""
         if not numbers:
             return []
         mine = {"study": self._key}
@@ -223,7 +228,7 @@ class Store:
             return list(connection.execute(statements.STANDING, {**mine, "numbers": list(numbers)}))
         # To name so many one by one takes longer than to read a few too many.
         ends = {"first": min(numbers), "last": max(numbers)}
-        found = connection.execute(statements.STANDING_BETWEEN, {**mine, **ends})
+        found = connection.execute(statements.STARTED_BETWEEN, {**mine, **ends})
         return [row for row in found if row.number in numbers]
 
     def _write(self, connection: Connection, trial: Trial, *, is_new: bool) -> None:

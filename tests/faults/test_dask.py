@@ -2,6 +2,9 @@
 
 import os
 import signal
+import threading
+import time
+from concurrent.futures import BrokenExecutor
 
 import pytest
 
@@ -71,3 +74,27 @@ def test_an_objective_that_always_kills_its_worker_costs_its_own_trial(client):
     lost = study.trials[1]
     assert (lost.failure, lost.attempt) == ("lost", 2)
     assert "KilledWorker" in lost.reason
+
+
+def test_a_client_is_an_executor_itself(client):
+    study = hpo.Study(SPACE, searcher="random", seed=0, window=2)
+    study.optimize(loss, 4, executor=client, progress=False)
+    assert table(study) == table(run(loss, 4))
+
+
+def test_a_client_that_loses_its_scheduler_ends_the_run_and_costs_no_trial():
+    def slow(params):
+        time.sleep(0.2)
+        return loss(params)
+
+    study = hpo.Study(SPACE, searcher="random", seed=0, window=2)
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, host="127.0.0.1", dashboard_address=None, memory_limit=0
+        ) as cluster,
+        distributed.Client(cluster.scheduler_address) as client,
+    ):
+        threading.Timer(1.0, cluster.close).start()
+        with pytest.raises(BrokenExecutor, match="has lost its scheduler"):
+            study.optimize(slow, 1000, executor=client, progress=False)
+    assert {str(t.state) for t in study.trials} == {"complete", "queued"}

@@ -139,3 +139,18 @@ def test_what_could_not_be_queued_again_is_taken_over(tmp_path, monkeypatch):
         (1, "complete", 2),
         (2, "complete", 1),
     ]
+
+
+def test_who_may_only_read_sees_what_was_running_as_it_is(tmp_path, monkeypatch):
+    file = tmp_path / "runs.db"
+    study = hpo.Study(SPACE, searcher="random", seed=0, storage=file)
+    study.tell(study.ask(), 1.0)
+    study.ask()
+    del study
+    before = file.read_bytes()
+    with monkeypatch.context() as reader:  # permissions do not keep out the superuser
+        reader.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+        assert hpo.load_study(file).best_value == 1.0
+        assert states(file) == ["complete", "running"]
+    assert file.read_bytes() == before
+    assert states(file) == ["complete", "queued"]

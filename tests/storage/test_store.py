@@ -10,9 +10,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 import hpo
-from hpo.storage import StorageError
+from hpo.storage import StorageError, statements
 from hpo.storage.store import Store
 
 SPACE = hpo.Space({"x": hpo.Float(0, 1), "n": hpo.Int(1, 5), "k": hpo.Categorical(["a", ("b", 1)])})
@@ -210,6 +211,30 @@ def test_a_long_queue_is_read_for_what_changed_only(tmp_path, monkeypatch, n):
     assert study.enqueue({"x": 1.0}).number == n
     assert [row.number for row in read] == [0]
     assert [str(t.state) for t in study.trials] == ["running"] + ["queued"] * n
+
+
+def test_of_a_long_queue_only_what_was_started_is_handed_over(tmp_path, monkeypatch):
+    file = tmp_path / "runs.db"
+    study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file)
+    for i in range(40):
+        study.enqueue({"x": i / 40})
+    other = hpo.load_study(file)
+    other.ask()
+    other.tell(other.ask(), 1.0)
+    handed_over = []
+
+    def standing(connection, statement, *arguments, original=Connection.execute):
+        found = original(connection, statement, *arguments)
+        if statement is not statements.STARTED_BETWEEN:
+            return found
+        rows = found.all()
+        handed_over.extend(row.number for row in rows)
+        return rows
+
+    monkeypatch.setattr(Connection, "execute", standing)
+    assert study.ask().number == 2
+    assert handed_over == [0, 1]
+    assert [str(t.state) for t in study.trials][:4] == ["running", "complete", "running", "queued"]
 
 
 def test_no_name_of_a_file_is_memory(tmp_path, monkeypatch):

@@ -97,6 +97,7 @@ def test_the_promises_of_sqlite_are_switched_on(tmp_path, prefix):
     ("storage", "error", "message"),
     [
         ("nowhere/runs.db", StorageError, "folder .* does not exist"),
+        ("x" * 300, StorageError, "cannot be reached"),
         (".", StorageError, "is a folder"),
         (3, ValueError, "storage=3"),
         ("", ValueError, "storage=''"),
