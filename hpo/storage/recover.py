@@ -72,14 +72,12 @@ def recover(damaged: str | Path, new: str | Path) -> list[Saved]:
         raise StorageError(f"new={str(target)!r}: exists already; name a file that does not")
     found, rows = _salvaged(source)
     orphans = [row for key, row in rows.items() if key[0] not in found]
+    left = target.with_name(target.name + ".orphans.jsonl")
     if orphans:
-        lines = "".join(json.dumps(row) + "\n" for row in orphans)
-        target.with_name(target.name + ".orphans.jsonl").write_text(lines, encoding="utf-8")
+        left.write_text("".join(json.dumps(row) + "\n" for row in orphans), encoding="utf-8")
     if not found:
-        raise StorageError(
-            f"damaged={str(source)!r}: no study's definition came through; "
-            f"{len(orphans)} trials are in {target.name}.orphans.jsonl"
-        )
+        kept = f"{len(orphans)} trials are in {left.name}" if orphans else "nor did any trial"
+        raise StorageError(f"damaged={str(source)!r}: no study's definition came through; {kept}")
     engine = connect(target, create=True)
     saved = []
     with engine.begin() as connection:

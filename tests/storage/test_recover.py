@@ -125,3 +125,10 @@ def test_the_command_says_what_it_saved_and_never_overwrites(stored, tmp_path):
     missing = CliRunner().invoke(main, ["storage", "list", str(tmp_path / "none.db")])
     assert missing.exit_code == 1
     assert "no such file" in missing.output
+
+
+def test_what_holds_no_trial_names_no_file_of_trials(tmp_path):
+    (tmp_path / "notes.txt").write_text("no database at all")
+    with pytest.raises(StorageError, match="no study's definition came through; nor did any trial"):
+        recover(tmp_path / "notes.txt", tmp_path / "new.db")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
