@@ -16,15 +16,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Records:
-    """The reading half of a `Comparison`.
-
-    Attributes
-    ----------
-    plan : mapping
-        Tasks, searchers, baseline, seeds and budget as they were asked for.
-    cells : sequence of mappings
-        One record a finished run: trials, winner, test scores, environment.
-    """
+    """The half of a `Comparison` that only reads; its attributes are described there."""
 
     plan: Mapping[str, Any]
     cells: Sequence[Mapping[str, Any]]

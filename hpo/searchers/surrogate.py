@@ -92,13 +92,13 @@ class Surrogate:
         features = replace(features, scales=tuple(memory["scales"]))
         data = Data(features(X), warped, features.lengths, doubts)
         posterior = condition(data, np.array(memory["theta"]))
-        best = float(posterior.predict(posterior.data.Z)[0].min())
+        best = float(posterior.predict(data.Z)[0].min())
         success = None
         if history.failed.any():
             success = _success(features, history, prior)
             # A failed point counts as an ordinary bad one: its neighbours lose their promise.
             Z_failed = features(history.X[history.failed][-MAX_PENDING:])
-            pessimistic = np.full(len(Z_failed), np.median(posterior.data.y))
+            pessimistic = np.full(len(Z_failed), np.median(warped))
             posterior = posterior.given(Z_failed, np.maximum(posterior.predict(Z_failed)[0], pessimistic))
         if len(history.pending):
             # The believer's fantasy: the mean stays, the uncertainty at pending points goes.
