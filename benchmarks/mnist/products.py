@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_info
 Array = NDArray[Any]
 SMALL_PRODUCT, SMALL_RESULT = 1_000_000, 1_200
 FEWEST_ROWS = 8  # of x in a piece, each of which reads all of W anew; with fewer the whole is as fast
-MOST_PIECES = 8  # of a gradient
+MOST_PIECES = 8  # rearranging the factors pays from about there on
 CACHE_LINE = 64  # bytes
 
 
@@ -99,7 +99,7 @@ def constant(value: float, n: int, dtype: Any) -> Array:
 def pieces_of_x(b: int, m: int, n: int) -> tuple[slice, ...]:
     """The b rows of x in slices, for x Wᵀ."""
     most = min(SMALL_PRODUCT // (m * n), SMALL_RESULT // m)
-    return slices(b, most) if most >= FEWEST_ROWS else slices(b, b)
+    return slices(b, most) if most >= FEWEST_ROWS and MOST_PIECES * most >= b else slices(b, b)
 
 
 @lru_cache(maxsize=64)

@@ -217,7 +217,7 @@ def test_labels_may_be_strings_and_are_not_changed(digits):
 
 def test_the_networks_use_one_thread_whatever_blas_is_set_to(digits, monkeypatch):
     X, y, _, _ = digits
-    seen, step, forward = [], Network.step, Network.forward
+    seen = []
 
     def blas_threads():
         return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
@@ -225,8 +225,8 @@ def test_the_networks_use_one_thread_whatever_blas_is_set_to(digits, monkeypatch
     def look(function):
         return lambda *args, **kwargs: (seen.append(blas_threads()), function(*args, **kwargs))[1]
 
-    monkeypatch.setattr(Network, "step", look(step))
-    monkeypatch.setattr(Network, "forward", look(forward))
+    for name in ("step", "forward", "scores"):
+        monkeypatch.setattr(Network, name, look(getattr(Network, name)))
     with threadpool_limits(2):
         before = blas_threads()
         MLP((5,), epochs=1, batch_size=50).fit(X[:100], y[:100]).partial_fit(X[:100], y[:100]).predict(X[:9])
