@@ -10,6 +10,7 @@ COMMANDS = {
     "parts": "benchmarks.mnist.parts",
     "tables": "benchmarks.suites.command",
     "functions": "benchmarks.suites.command",
+    "tuning": "benchmarks.suites.command",
     "ablations": "benchmarks.ablations",
     "genetic": "benchmarks.genetic",
     "speed": "benchmarks.speed.command",

@@ -1,4 +1,4 @@
-"""``python -m benchmarks tables`` and ``functions``: the regret of every searcher on a whole suite."""
+"""``python -m benchmarks tables``, ``functions``, ``tuning``: the regret of every searcher on a suite."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from benchmarks.suites.problem import Problem, task
 from benchmarks.suites.regret import random_regret, regrets
 from benchmarks.suites.result import as_markdown, as_page, as_tables
 from benchmarks.suites.tables import tables as table_problems
+from benchmarks.suites.tuning import tuning as tuning_problems
 
 DEFAULT = "gp,genetic,random,tpe,optuna-gp,optuna-cmaes,skopt-gp,nevergrad"
 
@@ -44,6 +45,13 @@ def tables(**options: object) -> None:
 def functions(**options: object) -> None:
     """Test functions with known optima in 2 to 20 dimensions, plain and like real tuning."""
     _run("functions", function_problems(), **options)  # type: ignore[arg-type]
+
+
+@click.command()
+@_options
+def tuning(**options: object) -> None:
+    """Random problems in seven shapes of tuning tasks, with which nothing was settled."""
+    _run("tuning", tuning_problems(), **options)  # type: ignore[arg-type]
 
 
 def _run(

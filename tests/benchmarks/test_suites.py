@@ -12,6 +12,7 @@ import hpo
 from benchmarks.suites.collection import accidents, functions, misscaled
 from benchmarks.suites.problem import task
 from benchmarks.suites.tables import Table
+from benchmarks.suites.tuning import tuning
 
 PROBLEMS = functions() | accidents() | {f"misscaled {name}": p for name, p in misscaled().items()}
 
@@ -110,3 +111,33 @@ def test_problems_travel_to_workers():
     for problem in (PROBLEMS["like tuning"], Table("HPOBench", "car")):
         copy = cloudpickle.loads(cloudpickle.dumps(task(problem)))
         assert isinstance(copy, hpo.Task)
+
+
+TUNING = tuning()
+
+
+@pytest.mark.parametrize("name", TUNING)
+def test_the_best_value_of_a_drawn_problem_is_0_and_can_be_reached(name):
+    problem = TUNING[name]
+    best = problem.space.decode(problem._drawn.best[None])
+    assert problem.truth(best[0]) == pytest.approx(0.0, abs=1e-12)
+    sample = problem.space.decode(problem.space.sample(300, np.random.default_rng(0)))
+    assert min(problem.truth(params) for params in sample) > 0
+    centre = problem.space.decode(np.full((1, len(problem.space)), 0.5))[0]
+    assert problem.truth(centre) > 0
+
+
+@pytest.mark.parametrize("name", ["layers 3", "counted 0", "divergence 1"])
+def test_noise_of_drawn_problems_is_centred(name):
+    problem = TUNING[name]
+    params = problem.space.decode(problem.space.sample(1, np.random.default_rng(0)))[0]
+    noise = np.array([problem.observe(params, seed) for seed in range(400)]) - problem.truth(params)
+    assert 0 < abs(noise.mean()) < 4 * noise.std() / 20
+
+
+def test_a_drawn_problem_is_the_same_in_every_process():
+    problem = TUNING["layers 3"]
+    params = problem.space.decode(problem.space.sample(5, np.random.default_rng(0)))
+    again = pickle.loads(pickle.dumps(problem))
+    assert again.space.parameters == problem.space.parameters
+    assert [again.observe(p, 3) for p in params] == [problem.observe(p, 3) for p in params]
