@@ -58,5 +58,11 @@ def is_real(value: Any) -> TypeGuard[float]:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
+def plain(value: Any) -> Any:
+    """Scalars of NumPy, and arrays and tensors without dimensions, become Python's own; all else stays."""
+    item = getattr(value, "item", None)
+    return item() if item is not None and getattr(value, "ndim", None) == 0 else value
+
+
 def _allowed(least: int, unit: str = "") -> str:
     return f"a whole number {f'of {unit} ' if unit else ''}from {least} up"

@@ -181,6 +181,12 @@ def test_unusable_values_are_refused_by_name(params, message):
         space.canonical(params)
 
 
+def test_arrays_without_dimensions_are_values():
+    space = Space({"x": Float(0, 1), "n": Int(1, 3), "on": Categorical([False, True])})
+    params = space.canonical({"x": np.array(0.5), "n": np.array(2), "on": np.array(True)})
+    assert repr(params) == repr({"x": 0.5, "n": 2, "on": True})
+
+
 @pytest.mark.parametrize(
     ("parameter", "values"),
     [

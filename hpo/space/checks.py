@@ -8,19 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from hpo.checks import is_real
+from hpo.checks import is_real, plain
 
 MAX_INT = 2**53  # beyond it float64, in which all encodings are held, skips integers
 
 
 class SpaceError(ValueError):
     """A search space, or values given for it, are not usable; the message names the field."""
-
-
-def plain(value: Any) -> Any:
-    """NumPy scalars become Python's own; everything else stays."""
-    item = getattr(value, "item", None)
-    return item() if item is not None and getattr(value, "ndim", None) == 0 else value
 
 
 def same(a: Any, b: Any) -> bool:

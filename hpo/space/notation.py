@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from hpo.space.checks import SpaceError, plain
+from hpo.checks import plain
+from hpo.space.checks import SpaceError
 from hpo.space.parameters import Categorical, Float, Int, Ordinal, Parameter
 
 ALLOWED = (

@@ -15,7 +15,7 @@ from typing import Any
 
 from hpo.checks import is_real
 from hpo.space import checks
-from hpo.space.checks import SpaceError, plain, same
+from hpo.space.checks import SpaceError, same
 
 MAX_CELLS = 2**53
 SLACK = 1e-9  # of a step: what rounding may add to or take from a multiple of it
@@ -229,7 +229,7 @@ class _Choices(Parameter):
     def number(self, value: Any) -> float:
         """Index of `value` among the choices."""
         for i, choice in enumerate(self.choices):
-            if same(plain(value), choice):
+            if same(value, choice):
                 return float(i)
         raise ValueError(f"must be one of {list(self.choices)!r}")
 

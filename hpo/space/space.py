@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo.checks import plain
 from hpo.space.checks import SpaceError
 from hpo.space.codec import Array, Codec, conditions_of
 from hpo.space.notation import parameter_of
@@ -194,7 +195,7 @@ class Space:
         for j, (name, parameter) in enumerate(self.parameters.items()):
             if name in params:
                 try:
-                    row[0, j] = parameter.number(params[name])
+                    row[0, j] = parameter.number(plain(params[name]))
                 except (ValueError, TypeError, OverflowError) as error:
                     raise SpaceError(f"parameter {name!r}={params[name]!r}: {error}") from None
         for name, expected in zip(self.names, self._codec.active(row)[0]):
@@ -203,14 +204,14 @@ class Space:
             if not expected and name in params:
                 when = dict(self.parameters[name].when or {})
                 raise SpaceError(f"parameter {name!r}={params[name]!r}: exists only when {when!r}")
-        plain = {
+        found = {
             name: parameter.value(row[0, j])
             for j, (name, parameter) in enumerate(self.parameters.items())
             if name in params
         }
-        if not self.allows(plain):
-            raise SpaceError(f"params={plain!r}: violates a constraint of the space")
-        return plain
+        if not self.allows(found):
+            raise SpaceError(f"params={found!r}: violates a constraint of the space")
+        return found
 
     # -- drawing and listing -------------------------------------------------------------------
 
