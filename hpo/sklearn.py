@@ -157,7 +157,8 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
     def _target(self, results: Mapping[str, Any]) -> str:
         """Column of the results that is maximised."""
         columns = [name for name in results if name.startswith("mean_test_")]
-        if "mean_test_score" in columns or not isinstance(self.refit, str):
+        # A metric may be called "score", too; where there is one alone, `refit` need not name it.
+        if columns == ["mean_test_score"] or not self.refit or callable(self.refit):
             return columns[0]
         column = f"mean_test_{self.refit}"
         if column not in columns:

@@ -134,6 +134,28 @@ def test_of_several_metrics_the_one_of_refit_or_the_first_is_maximised():
         assert found == list(results[f"mean_test_{column}"])
 
 
+def test_a_metric_called_score_is_one_of_several():
+    def scores(estimator, X, y):
+        accuracy = estimator.score(X, y)
+        return {"score": accuracy, "loss": -accuracy}
+
+    found = search(scoring=scores, refit="loss", n_trials=4).fit(X, y)
+    assert found.study_.best_value == found.best_score_ < 0
+
+
+@pytest.mark.parametrize("refit", [True, "c"])
+def test_a_refit_that_names_no_metric_costs_one_configuration_at_most(refit):
+    fits = []
+
+    def scores(estimator, X, y):
+        fits.append(estimator)
+        return {"a": 1.0, "b": 0.0}
+
+    with pytest.raises(ValueError, match=rf"refit={refit!r}: .* one of \['a', 'b'\]"):
+        search(scoring=scores, refit=refit, n_trials=4, cv=2).fit(X, y)
+    assert len(fits) == 2
+
+
 @pytest.mark.parametrize("n_trials", [0, True, 2.5, "3"])
 def test_a_number_of_trials_that_is_none_is_refused(n_trials):
     with pytest.raises(ValueError, match=f"n_trials={n_trials!r}"):
