@@ -122,9 +122,11 @@ def test_bad_options_and_objectives_are_refused_before_any_trial():
         ),
         ({"order": "any"}, "order='any'"),
         ({"executor": 3}, "executor=3"),
+        ({"executor": ThreadPoolExecutor}, "executor=<class .*must be an object"),
         ({"executor": ThreadPoolExecutor(1), "trial_timeout": 1}, "trial_timeout=1: needs worker processes"),
         ({"callbacks": print}, "callbacks="),
         ({"callbacks": [3]}, "callbacks="),
+        ({"callbacks": [lambda trial: None]}, "callbacks=.*functions \\(study, trial\\)"),
     ]:
         with pytest.raises(ValueError, match=message):
             study.optimize(loss, **{"n_trials": 1, **options})
@@ -356,7 +358,17 @@ def test_what_cannot_be_shown_or_kept_costs_its_own_trial(tmp_path, n_jobs):
     assert "does not support item assignment" in reasons[4]
 
 
-@pytest.mark.parametrize("objective", [lambda: 0, lambda a, b, c: 0, lambda **k: 0, lambda p, *, more: 0])
+@pytest.mark.parametrize(
+    "objective",
+    [
+        lambda: 0,
+        lambda a, b, c: 0,
+        lambda **k: 0,
+        lambda p, *, more: 0,
+        lambda trial: trial.suggest_float("x", 0, 1),
+        lambda trial, params: 0,
+    ],
+)
 def test_an_objective_that_takes_other_arguments_is_refused(objective):
     study = hpo.Study(SPACE, searcher="random")
     with pytest.raises(ValueError, match=r"objective=.*must take params, or params and trial"):

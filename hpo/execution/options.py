@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -44,15 +45,16 @@ class Options:
         self._check_seconds("timeout", may_be_zero=True)
         self._check_seconds("trial_timeout", may_be_zero=False)
         one_of("order", self.order, "deterministic", "async")
-        if not isinstance(self.callbacks, list | tuple) or not all(map(callable, self.callbacks)):
+        if not isinstance(self.callbacks, list | tuple) or not all(map(_takes_two, self.callbacks)):
             raise ValueError(f"callbacks={self.callbacks!r}: must be a list of functions (study, trial)")
         if self.executor is not None:
             self._check_executor()
 
     def _check_executor(self) -> None:
-        if not callable(getattr(self.executor, "submit", None)):
+        if isinstance(self.executor, type) or not callable(getattr(self.executor, "submit", None)):
             raise ValueError(
-                f"executor={self.executor!r}: must have submit(), as concurrent.futures.Executor has"
+                f"executor={self.executor!r}: must be an object with submit(), such as a "
+                "concurrent.futures.ThreadPoolExecutor(4)"
             )
         for name in ("trial_timeout", "trial_memory_limit"):
             value = getattr(self, name)
@@ -64,3 +66,17 @@ class Options:
         if value is None or (is_real(value) and (value > 0 or (may_be_zero and value == 0))):
             return
         raise ValueError(f"{name}={value!r}: must be seconds {'from' if may_be_zero else 'above'} 0, or None")
+
+
+def _takes_two(function: Any) -> bool:
+    if not callable(function):
+        return False
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some functions of C say nothing of themselves
+        return True
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        return False
+    return True

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -160,7 +160,13 @@ def checked_value(value: Any) -> float:
 
 
 def adapted(objective: Objective) -> Adapted:
-    """The objective as a function of params and trial; its signature is looked at once."""
+    """The objective as a function of params and trial; its signature is looked at once.
+
+    Raises
+    ------
+    ValueError
+        If it takes other arguments, or `trial` where params come, as Optuna's objectives do.
+    """
     try:
         signature = inspect.signature(objective)
     except (TypeError, ValueError):  # some functions of C say nothing of themselves
@@ -170,6 +176,8 @@ def adapted(objective: Objective) -> Adapted:
         _check_takes(objective, signature, None, trial=None)
         return lambda params, trial: objective(params, trial=trial)
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if positional and positional[0].name == "trial":
+        _refuse(objective, "its first argument is given params, not trial")
     if positional[1:] and (positional[1].default is inspect.Parameter.empty or positional[1].name == "trial"):
         _check_takes(objective, signature, None, None)
         return objective
@@ -181,9 +189,13 @@ def _check_takes(objective: Objective, signature: inspect.Signature, *given: Any
     try:
         signature.bind(*given, **named)
     except TypeError as error:
-        raise ValueError(
-            f"objective={objective!r}: must take params, or params and trial, and no more ({error})"
-        ) from None
+        _refuse(objective, error)
+
+
+def _refuse(objective: Objective, why: object) -> NoReturn:
+    raise ValueError(
+        f"objective={objective!r}: must take params, or params and trial, and no more ({why})"
+    ) from None
 
 
 def evaluate(objective: Adapted, live: LiveTrial) -> Outcome:
