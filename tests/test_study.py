@@ -287,6 +287,38 @@ def test_a_searcher_that_needs_a_first_trial_can_be_stored(tmp_path):
     assert study.ask().params == {"x": 0.5, "n": 1}
 
 
+class Says(Searcher):
+    name = "says"
+
+    def __init__(self, suggestion):
+        self.suggestion = suggestion
+
+    def suggest(self, space, history, rng):
+        return self.suggestion
+
+
+@pytest.mark.parametrize(
+    ("suggestion", "error", "message"),
+    [
+        (None, TypeError, "must suggest an hpo.Suggestion, not None"),
+        (Suggestion({"x": 7.0, "n": 1}), hpo.SpaceError, r"searcher=.*'x'=7.0: must be a number from -1.0"),
+        (Suggestion({"x": 0.5}), hpo.SpaceError, r"searcher=.*'n': has no value"),
+        (Suggestion({"x": 0.5, "n": 1, "m": 2}), hpo.SpaceError, r"searcher=.*'m': not in the space"),
+    ],
+)
+def test_what_is_suggested_by_a_searcher_of_ones_own_is_a_configuration(suggestion, error, message):
+    study = hpo.Study(SPACE, searcher=Says(suggestion))
+    with pytest.raises(error, match=message):
+        study.optimize(square, n_trials=1, progress=False)
+    assert study.trials == ()
+
+
+def test_what_is_suggested_as_numpys_numbers_is_tried_as_pythons(tmp_path):
+    suggestion = Suggestion({"x": np.float32(0.5), "n": np.int64(3)})
+    trial = hpo.Study(SPACE, searcher=Says(suggestion), storage=tmp_path / "s.db").ask()
+    assert repr(trial.params) == repr({"x": 0.5, "n": 3})
+
+
 def test_a_copy_of_a_choice_is_the_choice():
     choices = [[np.zeros(2), 1], {"w": np.ones(2)}, np.arange(3), [1, 2]]
     study = hpo.Study({"c": hpo.Categorical(choices)}, searcher="grid")
