@@ -278,6 +278,6 @@ def _import_optuna() -> ModuleType:
     try:
         import optuna
     except ImportError as error:
-        raise ImportError("the tpe searcher needs Optuna: pip install hpo[optuna]") from error
+        raise ImportError("the tpe searcher needs Optuna: pip install optuna") from error
     module: ModuleType = optuna
     return module

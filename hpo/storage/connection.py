@@ -196,7 +196,9 @@ def _driver(storage: str | os.PathLike[str]) -> Any:
     try:
         from pysqlite3 import dbapi2
     except ImportError as error:
-        raise StorageError(f"storage={str(storage)!r}: pip install hpo[sqlite] ({error})") from error
+        raise StorageError(
+            f"storage={str(storage)!r}: needs pysqlite3: pip install pysqlite3 ({error})"
+        ) from error
     return dbapi2
 
 
@@ -236,7 +238,7 @@ def _server(url: str, create: bool) -> Engine:
     try:
         engine = create_engine(parsed, pool_pre_ping=True, pool_size=2, isolation_level="READ COMMITTED")
     except (ImportError, NoSuchModuleError) as error:
-        raise StorageError(f"PostgreSQL needs psycopg: pip install hpo[postgresql] ({error})") from error
+        raise StorageError(f"PostgreSQL needs psycopg: pip install 'psycopg[binary]' ({error})") from error
     shown = parsed.render_as_string(hide_password=True)
 
     @event.listens_for(engine, "connect")
