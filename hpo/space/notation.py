@@ -29,24 +29,28 @@ def parameter_of(name: str, notation: Any) -> Parameter:
     """
     if isinstance(notation, Parameter):
         return notation
+    try:
+        return _read(notation)
+    except SpaceError as error:
+        raise SpaceError(f"parameter {name!r}: {error}") from None
+
+
+def _read(notation: Any) -> Parameter:
     if hasattr(notation, "dist") and hasattr(notation, "support"):
-        return _from_distribution(name, notation)
+        return _from_distribution(notation)
     if isinstance(notation, Iterable) and not isinstance(notation, str | bytes | dict | set | frozenset):
         choices = [plain(choice) for choice in notation]
         numeric = all(isinstance(c, int | float) and not isinstance(c, bool) for c in choices)
-        try:
-            return Ordinal(sorted(choices)) if numeric else Categorical(choices)
-        except SpaceError as error:
-            raise SpaceError(f"parameter {name!r}: {error}") from None
-    raise SpaceError(f"parameter {name!r}: {notation!r} is not a parameter; allowed: {ALLOWED}")
+        return Ordinal(sorted(choices)) if numeric else Categorical(choices)
+    raise SpaceError(f"{notation!r} is not a parameter; allowed: {ALLOWED}")
 
 
-def _from_distribution(name: str, frozen: Any) -> Parameter:
+def _from_distribution(frozen: Any) -> Parameter:
     kind = frozen.dist.name
     given = f"{kind}{frozen.args}{frozen.kwds or ''}"
     low, high = (float(end) for end in frozen.support())
     if math.isnan(low) or math.isnan(high):
-        raise SpaceError(f"parameter {name!r}: distribution {given} has no values; check its arguments")
+        raise SpaceError(f"distribution {given} has no values; check its arguments")
     if kind == "randint":
         return Int(int(low), int(high))
     if kind == "uniform":
@@ -55,4 +59,4 @@ def _from_distribution(name: str, frozen: Any) -> Parameter:
         loc = frozen.kwds.get("loc", frozen.args[2] if len(frozen.args) > 2 else 0)
         if loc == 0:  # shifted, it is not uniform in log
             return Float(low, high, log=True)
-    raise SpaceError(f"parameter {name!r}: distribution {given} is not known; allowed: {ALLOWED}")
+    raise SpaceError(f"distribution {given} is not known; allowed: {ALLOWED}")
