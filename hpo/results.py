@@ -95,7 +95,9 @@ class Results:
         ]
         names = [f"params_{name}" for name in ledger.space.names]
         columns = ["number", "state", "value", *names, "seconds", "search_seconds", "failure", "reason"]
-        return pd.DataFrame(rows, columns=columns)
+        frame = pd.DataFrame(rows, columns=columns)
+        # Numbers, also where there are none yet.
+        return frame.astype({"number": int, "value": float, "seconds": float, "search_seconds": float})
 
     def _why_none(self) -> str:
         return f"none of the {len(self._book.ledger)} trials is complete{self._latest_failure()}"

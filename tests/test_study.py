@@ -345,6 +345,15 @@ def test_a_study_without_trials_is_a_table_without_rows():
     assert [*frame.columns][:3] == ["number", "state", "value"]
 
 
+def test_columns_of_numbers_are_numbers_also_where_there_are_none():
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    for _ in range(3):
+        assert study.dataframe()[["number", "value", "seconds", "search_seconds"]].dtypes.tolist() == [
+            np.dtype(kind) for kind in (int, float, float, float)
+        ]
+        study.tell(study.ask(), state="failed")
+
+
 @pytest.mark.parametrize("is_stored", [False, True])
 def test_the_reason_of_a_failure_is_kept_as_text(tmp_path, is_stored):
     study = hpo.Study(
