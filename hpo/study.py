@@ -211,8 +211,8 @@ class Study(Results):
         Raises
         ------
         ValueError
-            If the trial is unknown, of another study, or already has a different result; the same one is
-            a no-op.
+            If the trial is unknown, of another study, asked for where the study is open elsewhere, or already
+            has a different result; the same one is a no-op.
         """
         known = self._book.ledger.trials
         number = trial.number if isinstance(trial, Trial) else trial
@@ -231,6 +231,11 @@ class Study(Results):
         outcome = told(value, state, reason, self._book.running_seconds(int(number)))
         kept = self._book.finish(int(number), attempt, outcome)
         if attempt >= kept.attempt and (kept.state, kept.value) != (outcome.state, outcome.value):
+            if kept.state is TrialState.RUNNING:
+                raise ValueError(
+                    f"trial={number}: runs elsewhere: this study is open there, too, and only who asked for "
+                    "the trial can tell its result"
+                )
             raise ValueError(
                 f"trial={number}: already {kept.state} with value {kept.value}; "
                 f"told again as {outcome.state} with value {outcome.value}"

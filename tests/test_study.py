@@ -91,6 +91,18 @@ def test_a_trial_of_another_study_is_not_told():
     assert all(t.state == "complete" for t in ours.trials)
 
 
+def test_a_trial_that_runs_elsewhere_is_not_told(tmp_path):
+    study = hpo.Study(SPACE, searcher=Uniform(), storage=tmp_path / "runs.db")
+    trial = study.ask()
+    elsewhere = hpo.load_study(tmp_path / "runs.db", searcher=Uniform())
+    for handed in (0, elsewhere.trials[0]):
+        with pytest.raises(ValueError, match="trial=0: runs elsewhere"):
+            elsewhere.tell(handed, 1.0)
+    assert study.tell(trial, 2.0).value == 2.0
+    with pytest.raises(ValueError, match=r"trial=0: already complete with value 2\.0"):
+        elsewhere.tell(0, 1.0)
+
+
 def test_a_trial_is_known_again_after_its_study_was_opened_anew(tmp_path):
     study = hpo.Study(SPACE, searcher=Uniform(), storage=tmp_path / "s.db")
     asked = [study.ask(), study.ask()]
