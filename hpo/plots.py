@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ INK, FAINT, RULE = "#1a1a1a", "#6b7280", "#e5e7eb"
 # M. Okabe and K. Ito, "Color Universal Design" (2008), without its yellow, which is pale on white.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 GREY = "#7f7f7f"
+WIDEST = 18  # characters of a choice at an axis
 CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": False}
 
 
@@ -48,8 +50,8 @@ def parallel_coordinates(study: Study) -> go.Figure:
     U = _encoded(study, trials)
     values = [t.value for t in trials]
     dimensions = []
-    for j, name in enumerate(study.space.names):
-        marks, labels = _marks(study, j)
+    for j, (name, parameter) in enumerate(study.space.parameters.items()):
+        marks, labels = _marks(parameter)
         column = U[:, j]
         if np.isnan(column).any():
             marks, labels = np.append(-0.15, marks), ["absent", *labels]
@@ -223,19 +225,41 @@ def _axis(parameter: Parameter) -> dict[str, Any]:
     return {}
 
 
-def _marks(study: Study, j: int) -> tuple[Array, list[str]]:
-    """Unit coordinates of the ticks of parameter `j`, and their labels: powers of ten on a log scale."""
-    name, parameter = list(study.space.parameters.items())[j]
-    alone = Space({name: dataclasses.replace(parameter, when=None)})  # type: ignore[type-var]
-    marks = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
-    if np.isfinite(parameter.n_cells) and parameter.n_cells <= 8:
-        marks = (np.arange(parameter.n_cells) + 0.5) / parameter.n_cells
+def _marks(parameter: Parameter) -> tuple[Array, list[str]]:
+    """Unit coordinates of the ticks of a parameter, and their labels: powers of ten on a log scale."""
+    alone = Space({"it": dataclasses.replace(parameter, when=None)})  # type: ignore[type-var]
+    if parameter.n_cells <= 8:
+        values = [
+            parameter.value(parameter.first + i * parameter.grid_step) for i in range(int(parameter.n_cells))
+        ]
     elif parameter.log:
-        ends = parameter.first, parameter.last
-        low, high = (math.log10(end) for end in ends)
-        stride = max(1, math.ceil((high - low) / 8))
-        powers = [10.0**k for k in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1, stride)]
-        # A range within a decade or two has so few of them that its ends are marked as well.
-        values = powers if len(powers) > 2 else sorted({ends[0], *powers, ends[1]})
-        marks = alone.encode([{name: parameter.value(min(max(v, ends[0]), ends[1]))} for v in values])[:, 0]
-    return marks, [literal(_short(params[name])) for params in alone.decode(marks[:, None])]
+        values = _powers(parameter, 8)
+    else:
+        values = [params["it"] for params in alone.decode(np.linspace(0, 1, 5)[:, None])]
+    return alone.encode([{"it": value} for value in values])[:, 0], _labels(values)
+
+
+def _powers(parameter: Parameter, most: int) -> list[Any]:
+    """Values at some powers of ten of a log scale, and at its ends where it has hardly any."""
+    first, last = parameter.first, parameter.last
+    low, high = math.log10(first), math.log10(last)
+    stride = max(1, math.ceil((high - low) / most))
+    exponents = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1, stride)
+    powers = [min(max(float(f"1e{k}"), first), last) for k in exponents]
+    # A range within a decade or two has so few of them that its ends are marked as well.
+    marked = powers if len(powers) > 2 else sorted({first, *powers, last})
+    return [parameter.value(number) for number in marked]
+
+
+def _labels(values: Sequence[Any]) -> list[str]:
+    """Texts of different values that differ as well: as short as they can be, as plotly merges equal ones."""
+    texts = [_clipped(_short(value)) for value in values]
+    for write in (str, repr):
+        texts = [write(v) if texts.count(text) > 1 else text for v, text in zip(values, texts)]
+    return texts
+
+
+def _clipped(text: str) -> str:
+    """A label of at most `WIDEST` characters, without its middle: variants often differ at the end."""
+    half = WIDEST // 2
+    return text if len(text) <= WIDEST else f"{text[: half - 1]}…{text[-half:]}"

@@ -71,6 +71,26 @@ def test_ticks_of_a_log_scale_are_powers_of_ten_and_long_names_have_two_lines():
     assert layout.yaxis3.title.text == "objective value"  # a row each
 
 
+def test_ticks_of_parallel_coordinates_stand_where_their_values_are():
+    space = {"few": hpo.Int(3, 9, log=True), "some": hpo.Int(1, 9), "many": hpo.Int(1, 50, log=True)}
+    found = hpo.minimize(lambda p: p["few"], space, searcher="random", n_trials=30, seed=0, progress=False)
+    for name, axis in zip(space, plots.parallel_coordinates(found).data[0].dimensions):
+        ticks = dict(zip(axis.ticktext, axis.tickvals))
+        for trial, place in zip(found.trials, axis["values"]):
+            label = str(trial.params[name])
+            assert ticks.get(label, place) == place
+            assert label in ticks or name != "few"
+
+
+def test_labels_of_different_values_differ_and_are_what_users_wrote():
+    choices = [1, "1", "<b>", "a choice with so long a name that it hides the plot"]
+    space = {"kind": hpo.Categorical(choices), "narrow": hpo.Float(1000, 1000.4)}
+    found = hpo.minimize(lambda p: 1.0, space, searcher="random", n_trials=9, seed=0, progress=False)
+    kind, narrow = plots.parallel_coordinates(found).data[0].dimensions[:2]
+    assert list(kind.ticktext) == ["1", "'1'", "<b>", "a choice… the plot"]
+    assert list(narrow.ticktext) == ["1000.0", "1000.1", "1000.2", "1000.3", "1000.4"]
+
+
 @pytest.mark.parametrize("name", ["history", "slices", "importance", "parallel_coordinates", "timeline"])
 def test_what_is_no_study_is_refused(name, study):
     with pytest.raises(ValueError, match=r"study=None: must be an hpo\.Study"):
