@@ -24,6 +24,7 @@ INK, FAINT, RULE = "#1a1a1a", "#6b7280", "#e5e7eb"
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 GREY = "#7f7f7f"
 WIDEST = 18  # characters of a choice at an axis
+MOST_AXES = 60  # plotly leaves out those beyond, without a word
 CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": False}
 
 
@@ -45,27 +46,33 @@ def history(study: Study) -> go.Figure:
 
 
 def parallel_coordinates(study: Study) -> go.Figure:
-    """One line a trial over all parameters, coloured by its value; inactive ones stand at the foot."""
+    """One line a trial over all parameters to its value, which colours it; inactive ones stand at the foot.
+
+    Of more than 8 parameters the figure is wider than a window.
+
+    Raises
+    ------
+    ValueError
+        If no trial is complete, or there are more than 59 parameters.
+    """
     trials = _complete(study)
-    U = _encoded(study, trials)
+    if len(study.space) + 1 > MOST_AXES:
+        raise ValueError(
+            f"study: has {len(study.space)} parameters; this figure has room for {MOST_AXES - 1}"
+        )
     values = [t.value for t in trials]
-    dimensions = []
-    for j, (name, parameter) in enumerate(study.space.parameters.items()):
-        marks, labels = _marks(parameter)
-        column = U[:, j]
-        if np.isnan(column).any():
-            marks, labels = np.append(-0.15, marks), ["absent", *labels]
-            column = np.where(np.isnan(column), -0.15, column)
-        dimensions.append(
-            {"label": two_lines(name, 18), "values": column, "range": [min(0, float(marks[0])), 1],
-             "tickvals": marks, "ticktext": labels}
-        )  # fmt: skip
+    axes = [_parallel_axis(*p, u) for p, u in zip(study.space.parameters.items(), _encoded(study, trials).T)]
+    left = max(80, 20 + 6 * max(map(len, axes[0]["ticktext"])))
     line = {
         "color": values, "colorscale": "Cividis", "reversescale": study.direction == "minimize",
         "colorbar": {"title": {"text": "objective value", "side": "right"}},
     }  # fmt: skip
-    figure = go.Figure(go.Parcoords(dimensions=dimensions, line=line))
-    return styled(figure, "", "").update_layout(margin={"l": 80, "r": 40, "t": 70, "b": 40})
+    # With the value as an axis there is a line to see where there is one parameter only.
+    figure = go.Figure(go.Parcoords(dimensions=[*axes, {"label": "value", "values": values}], line=line))
+    return styled(figure, "", "").update_layout(
+        margin={"l": left, "r": 40, "t": 70, "b": 40},
+        width=None if len(axes) <= 8 else left + 120 * len(axes),
+    )
 
 
 def slices(study: Study, columns: int = 3) -> go.Figure:
@@ -237,6 +244,18 @@ def _marks(parameter: Parameter) -> tuple[Array, list[str]]:
     else:
         values = [params["it"] for params in alone.decode(np.linspace(0, 1, 5)[:, None])]
     return alone.encode([{"it": value} for value in values])[:, 0], _labels(values)
+
+
+def _parallel_axis(name: str, parameter: Parameter, column: Array) -> dict[str, Any]:
+    """Axis of a parameter in parallel coordinates, with its column of unit coordinates."""
+    marks, labels = _marks(parameter)
+    if np.isnan(column).any():
+        marks, labels = np.append(-0.15, marks), ["absent", *labels]
+        column = np.where(np.isnan(column), -0.15, column)
+    return {
+        "label": two_lines(name, 16), "values": column, "range": [min(0, float(marks[0])), 1],
+        "tickvals": marks, "ticktext": labels,
+    }  # fmt: skip
 
 
 def _powers(parameter: Parameter, most: int) -> list[Any]:

@@ -48,7 +48,7 @@ def test_importance_finds_what_matters(study):
 
 def test_parallel_coordinates_show_absent_parameters(study):
     dimensions = plots.parallel_coordinates(study).data[0].dimensions
-    assert len(dimensions) == 4
+    assert [axis.label for axis in dimensions] == ["x&lt;b&gt;", "lr", "kind", "momentum", "value"]
     assert "absent" in dimensions[3].ticktext
     assert list(dimensions[2].ticktext) == ["sgd", "adam"]
 
@@ -60,7 +60,7 @@ def test_ticks_of_a_log_scale_are_powers_of_ten_and_long_names_have_two_lines():
         "narrow": hpo.Float(2, 40, log=True),
     }
     study = hpo.minimize(lambda p: p["n"], space, searcher="random", n_trials=4, seed=0, progress=False)
-    rate, n, narrow = plots.parallel_coordinates(study).data[0].dimensions
+    rate, n, narrow, _ = plots.parallel_coordinates(study).data[0].dimensions
     assert list(rate.ticktext) == ["0.001", "0.01", "0.1", "1", "10", "100", "1000"]
     assert list(n.ticktext) == ["10", "100", "1000"]
     assert list(narrow.ticktext) == ["2", "10", "40"]
@@ -89,6 +89,26 @@ def test_labels_of_different_values_differ_and_are_what_users_wrote():
     kind, narrow = plots.parallel_coordinates(found).data[0].dimensions[:2]
     assert list(kind.ticktext) == ["1", "'1'", "<b>", "a choice… the plot"]
     assert list(narrow.ticktext) == ["1000.0", "1000.1", "1000.2", "1000.3", "1000.4"]
+
+
+def many(n):
+    space = {f"x{i}": hpo.Float(0, 1) for i in range(n)}
+    return hpo.minimize(lambda p: p["x0"], space, searcher="random", n_trials=3, progress=False)
+
+
+@pytest.mark.parametrize("n", [1, 10, 59])
+def test_parallel_coordinates_have_a_line_and_room_for_every_parameter(n):
+    found = many(n)
+    figure = plots.parallel_coordinates(found)
+    *axes, last = figure.data[0].dimensions
+    assert [axis.label for axis in axes] == list(found.space.names)
+    assert list(last["values"]) == [t.value for t in found.trials]
+    assert (figure.layout.width or 1000) >= 100 * n
+
+
+def test_more_parameters_than_plotly_draws_are_refused():
+    with pytest.raises(ValueError, match="study: has 60 parameters; this figure has room for 59"):
+        plots.parallel_coordinates(many(60))
 
 
 @pytest.mark.parametrize("name", ["history", "slices", "importance", "parallel_coordinates", "timeline"])
