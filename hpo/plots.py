@@ -82,12 +82,22 @@ def slices(study: Study, columns: int = 3) -> go.Figure:
     names = study.space.names
     n_columns = min(most, len(names))
     n_rows = -(-len(names) // n_columns)
-    figure = make_subplots(rows=n_rows, cols=n_columns, shared_yaxes=True, horizontal_spacing=0.04)
+    # Names of choices are turned where they are many or long: the next row begins below them.
+    parameters = study.space.parameters.values()
+    widest = max((len(c) for p in parameters if hasattr(p, "choices") for c in _choices(p)), default=0)
+    gap = 60 + 6 * widest
+    height = 196 * n_rows + gap * (n_rows - 1)
+    figure = make_subplots(
+        rows=n_rows, cols=n_columns, shared_yaxes=True, horizontal_spacing=0.04,
+        vertical_spacing=gap / height if n_rows > 1 else 0,
+    )  # fmt: skip
     for j, name in enumerate(names):
         having = [t for t in trials if name in t.params]
         parameter = study.space.parameters[name]
-        is_choice = hasattr(parameter, "choices")
-        xs = [literal(str(t.params[name])) if is_choice else t.params[name] for t in having]
+        xs = [t.params[name] for t in having]
+        if hasattr(parameter, "choices"):
+            choices = _choices(parameter)
+            xs = [choices[int(parameter.number(x))] for x in xs]
         marker: dict[str, Any] = {"color": [t.number for t in having], "size": 8}
         marker |= {"colorscale": "Cividis", "reversescale": True}
         if j == 0:
@@ -97,7 +107,7 @@ def slices(study: Study, columns: int = 3) -> go.Figure:
         figure.update_xaxes(title_text=two_lines(name, 20), title_font_size=13, **_axis(parameter), **place)
         if j % n_columns == 0:
             figure.update_yaxes(title_text="objective value", **place)
-    return styled(figure, None, None).update_layout(height=90 + 280 * n_rows)
+    return styled(figure, None, None).update_layout(height=174 + height)
 
 
 def importance(study: Study) -> go.Figure:
@@ -224,11 +234,15 @@ def _encoded(study: Study, trials: list[Trial]) -> Array:
 def _axis(parameter: Parameter) -> dict[str, Any]:
     """What the axis of a parameter is: its choices in their order, or powers of ten on a log scale."""
     if hasattr(parameter, "choices"):
-        order = [literal(str(c)) for c in parameter.choices]
-        return {"type": "category", "categoryorder": "array", "categoryarray": order}
+        return {"type": "category", "categoryorder": "array", "categoryarray": _choices(parameter)}
     if parameter.log:
-        stride = max(1, math.ceil(math.log10(parameter.last / parameter.first) / 3))
-        return {"type": "log", "dtick": stride, "exponentformat": "power"}
+        # As wide as the parameter: between two trials there may be no power of ten to mark.
+        ends = math.log10(parameter.first), math.log10(parameter.last)
+        margin, ticks = 0.05 * (ends[1] - ends[0]) or 0.5, _powers(parameter, 3)
+        return {
+            "type": "log", "range": [ends[0] - margin, ends[1] + margin], "tickvals": ticks,
+            "ticktext": _labels(ticks),
+        }  # fmt: skip
     return {}
 
 
@@ -270,12 +284,24 @@ def _powers(parameter: Parameter, most: int) -> list[Any]:
     return [parameter.value(number) for number in marked]
 
 
+def _choices(parameter: Any) -> list[str]:
+    """Names of the choices at an axis that reads HTML."""
+    return [literal(text) for text in _labels(parameter.choices)]
+
+
 def _labels(values: Sequence[Any]) -> list[str]:
-    """Texts of different values that differ as well: as short as they can be, as plotly merges equal ones."""
-    texts = [_clipped(_short(value)) for value in values]
+    """Texts of different values that differ as well: plotly merges equal ones. Long ones are clipped."""
+    texts = [_short(value) for value in values]
     for write in (str, repr):
         texts = [write(v) if texts.count(text) > 1 else text for v, text in zip(values, texts)]
-    return texts
+    labels = [_clipped(text) for text in texts]
+    alike = [text for text, label in zip(texts, labels) if labels.count(label) > 1]
+    apart = next((i for i, letters in enumerate(zip(*alike)) if len(set(letters)) > 1), 0)
+    start = max(0, apart - WIDEST // 2)
+    for i, text in enumerate(texts):
+        if text in alike:  # they differ in the middle
+            labels[i] = f"…{text[start : start + WIDEST - 2].strip()}…"
+    return labels if len(set(labels)) == len(labels) else texts
 
 
 def _clipped(text: str) -> str:

@@ -91,6 +91,35 @@ def test_labels_of_different_values_differ_and_are_what_users_wrote():
     assert list(narrow.ticktext) == ["1000.0", "1000.1", "1000.2", "1000.3", "1000.4"]
 
 
+def test_names_that_differ_in_the_middle_are_clipped_there():
+    names = [f"a very long name of kernel number {i} with a lot of words" for i in range(3)]
+    found = hpo.minimize(lambda p: 1.0, {"k": names}, searcher="random", n_trials=3, seed=0, progress=False)
+    labels = list(plots.slices(found).layout.xaxis.categoryarray)
+    assert labels == [f"…l number {i} with…" for i in range(3)]
+
+
+def test_slices_name_every_choice_and_mark_every_log_scale():
+    space = {
+        "kind": hpo.Categorical([1, "1", "<b>", "a choice with so long a name that it hides the plot"]),
+        "within a decade": hpo.Float(2e-3, 8e-3, log=True),
+        "all there is": hpo.Float(1e-320, 1e300, log=True),
+        "constant": hpo.Float(5, 5, log=True),
+    }
+    found = hpo.minimize(lambda p: 1.0, space, searcher="random", n_trials=30, seed=0, progress=False)
+    figure = plots.slices(found)
+    order = ["1", "'1'", "&lt;b&gt;", "a choice… the plot"]
+    assert list(figure.layout.xaxis.categoryarray) == order
+    assert set(figure.data[0].x) == set(order)
+    for i, name in enumerate(list(space)[1:], 2):
+        axis = figure.layout[f"xaxis{i}"]
+        low, high = axis.range
+        assert low < np.log10(space[name].low)
+        assert high > np.log10(space[name].high)
+        assert 1 <= len(axis.ticktext) <= 5
+        assert all(low < np.log10(x) < high for x in axis.tickvals)
+    assert list(figure.layout.xaxis2.ticktext) == ["0.002", "0.008"]
+
+
 def many(n):
     space = {f"x{i}": hpo.Float(0, 1) for i in range(n)}
     return hpo.minimize(lambda p: p["x0"], space, searcher="random", n_trials=3, progress=False)
