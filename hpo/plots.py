@@ -124,6 +124,7 @@ def importance(study: Study) -> go.Figure:
     trials = _complete(study, at_least=4)
     U = np.nan_to_num(_encoded(study, trials), nan=-0.5)
     y = np.array([t.value for t in trials], dtype=float)
+    y /= np.abs(y).max() or 1.0  # the squares of large values overflow; shares have no scale
     forest = RandomForestRegressor(200, min_samples_leaf=2, random_state=0).fit(U, y)
     drops = permutation_importance(forest, U, y, n_repeats=20, random_state=0).importances_mean
     shares = 100 * np.maximum(drops, 0) / max(float(np.maximum(drops, 0).sum()), 1e-300)

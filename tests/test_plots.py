@@ -46,6 +46,22 @@ def test_importance_finds_what_matters(study):
     assert sum(bars.x) == pytest.approx(100)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [2.0**1023, 2.0**-1000])
+def test_importance_has_no_scale(scale):
+    space = {"x": hpo.Float(-1, 1), "y": hpo.Float(-1, 1)}
+    shares = [
+        plots.importance(
+            hpo.minimize(
+                lambda p, c=c: c * p["x"], space, searcher="random", n_trials=30, seed=0, progress=False
+            )
+        ).data[0]
+        for c in (1.0, scale)
+    ]
+    assert list(shares[1].x) == pytest.approx(list(shares[0].x))
+    assert shares[0].x[-1] > 90
+
+
 def test_parallel_coordinates_show_absent_parameters(study):
     dimensions = plots.parallel_coordinates(study).data[0].dimensions
     assert [axis.label for axis in dimensions] == ["x&lt;b&gt;", "lr", "kind", "momentum", "value"]
