@@ -125,7 +125,7 @@ def ranks(names: Sequence[str], mean: Array, low: Array, high: Array) -> go.Figu
                      "arrayminus": [np.nan_to_num(centre - lower)], "color": colour, "thickness": 3,
                      "width": 7},
         )  # fmt: skip
-    return _rows(figure, "mean rank over tasks (1 is best)", names)
+    return _rows(figure, "mean rank (1 is best)", names)
 
 
 def _finished(values: Array, group: Runs) -> Array:

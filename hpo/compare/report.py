@@ -259,14 +259,16 @@ def _ranking(summaries: Sequence[TaskSummary]) -> dict[str, Any] | None:
     found = rank(summaries)
     if found is None:
         return None
+    n_left_out = len(summaries) - found.n_tasks
+    left_out = f" (without {n_left_out} on which a searcher has no run yet)" if n_left_out else ""
     rows = sorted(zip(found.mean.tolist(), found.low.tolist(), found.high.tolist(), found.names))
     table = Table(
-        f"Mean rank over {found.n_tasks} tasks",
+        f"Mean rank over {found.n_tasks} tasks{left_out}",
         ["searcher", "mean rank [95% interval over tasks]"],
         list(zip([row[-1] for row in rows], column([Interval(*row[:3]) for row in rows], 3))),
     )
     figure = figures.ranks(found.names, found.mean, found.low, found.high)
-    reading = f"1 is best; the interval is a bootstrap over tasks, from {FEWEST} tasks on."
+    reading = f"1 is best, no value is last; the interval is a bootstrap over tasks, from {FEWEST} tasks on."
     if not math.isnan(found.p_value):
         reading += f" Friedman's test that all rank alike: {p_is(found.p_value)}."
     return {"table": table, "panel": Panel("Over all tasks", reading, _embedded(figure, "ranks"))}

@@ -86,6 +86,11 @@ class TaskSummary:
         shared = ~np.any(failing, axis=0) if failing else np.zeros(0, dtype=bool)
         return {n: self.turn * interval(f[shared] if shared.any() else f).mean for n, f in finals.items()}
 
+    def loss_to_rank(self, searcher: str) -> float:
+        """Loss of a searcher as it is ranked: infinite where it found no value, NaN where it was not run."""
+        loss = self.losses[searcher]
+        return math.inf if math.isnan(loss) and searcher in self.without_value else loss
+
     @property
     def n_seeds(self) -> int:
         """Finished runs of the searcher that has fewest."""
@@ -132,7 +137,7 @@ class TaskSummary:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Ranks over several tasks; `p_value` is Friedman's, NaN where there are fewer than 3 tasks."""
+    """Ranks over the tasks that are comparable; `p_value` is Friedman's, NaN with fewer than 3 of them."""
 
     names: Sequence[str]
     mean: Array
@@ -166,11 +171,14 @@ def summarise(comparison: Records, task: str) -> TaskSummary:
 
 
 def rank(summaries: Sequence[TaskSummary]) -> Ranking | None:
-    """Ranks over the tasks on which every searcher has a value; None with fewer than two of them."""
+    """Ranks over the tasks on which every searcher was run; None with fewer than two of them.
+
+    Who found no value on a task is last on it: left out, it would be judged by the tasks that it can do.
+    """
     if len(summaries) < 2:
         return None
     names = list(summaries[0].groups)
-    losses = np.array([[summary.losses[name] for name in names] for summary in summaries])
+    losses = np.array([[summary.loss_to_rank(name) for name in names] for summary in summaries])
     losses = losses[~np.isnan(losses).any(axis=1)]
     if len(losses) < 2 or len(names) < 2:
         return None

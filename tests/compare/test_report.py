@@ -172,6 +172,17 @@ def test_ranks_over_tasks_are_those_of_the_tasks():
     assert ranking.mean.tolist() == [1.0, 2.0]
 
 
+def test_who_finds_nothing_on_a_task_is_last_there():
+    fine, nothing = np.ones(10), np.full(10, np.nan)
+    easy = summary_of({"tpe": 3 * fine, "A": fine, "B": 2 * fine}, "tpe")
+    hard = summary_of({"tpe": 3 * fine, "A": nothing, "B": 2 * fine}, "tpe")
+    ranking = rank([easy, easy, hard])
+    assert ranking.n_tasks == 3
+    assert ranking.mean == pytest.approx([8 / 3, 5 / 3, 5 / 3])
+    not_run = summary_of({"tpe": fine, "A": nothing, "B": fine}, "tpe", finished=False)
+    assert rank([easy, easy, not_run]).n_tasks == 2
+
+
 def test_best_is_only_who_is_told_from_all_others():
     rng = np.random.default_rng(1)
     tpe, gp = 10 + 0.1 * rng.normal(size=10), 5 + 0.1 * rng.normal(size=10)
