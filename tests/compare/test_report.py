@@ -172,6 +172,16 @@ def test_ranks_over_tasks_are_those_of_the_tasks():
     assert ranking.mean.tolist() == [1.0, 2.0]
 
 
+def test_who_fails_where_others_do_not_is_not_called_best():
+    tpe = 2 + 0.1 * np.random.default_rng(0).normal(size=20)
+    half = np.where(np.arange(20) < 10, tpe - 1, np.nan)
+    said = headline(summary_of({"tpe": tpe, "A": half}, "tpe"), 30)
+    assert said.startswith("A has the best mean on t, but tpe is not clearly behind: A's mean loss is ")
+    assert said.endswith(" A found no value with 10 seeds.")
+    unfinished = headline(summary_of({"tpe": tpe, "A": half}, "tpe", finished=False), 30)
+    assert unfinished.startswith("A is best on t: ")
+
+
 def test_who_finds_nothing_on_a_task_is_last_there():
     fine, nothing = np.ones(10), np.full(10, np.nan)
     easy = summary_of({"tpe": 3 * fine, "A": fine, "B": 2 * fine}, "tpe")
