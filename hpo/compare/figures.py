@@ -128,6 +128,17 @@ def ranks(names: Sequence[str], mean: Array, low: Array, high: Array) -> go.Figu
     return _rows(figure, "mean rank (1 is best)", names)
 
 
+def is_empty(figure: go.Figure) -> bool:
+    """Whether there is nothing to see: no number, or none that is known."""
+    return not any(_is_seen(trace.x) and _is_seen(trace.y) for trace in figure.data)
+
+
+def _is_seen(coordinates: Sequence[float | str] | None) -> bool:
+    if coordinates is None:  # boxes have a name instead
+        return True
+    return any(isinstance(x, str) or math.isfinite(x) for x in coordinates)
+
+
 def _finished(values: Array, group: Runs) -> Array:
     """Rows of the seeds that were run and found anything."""
     return values[~np.isnan(group.final)]
@@ -143,9 +154,12 @@ def _curve(figure: go.Figure, name: str, searchers: Sequence[str], x: Array, val
         x=np.concatenate([x[known], x[known][::-1]]), y=np.concatenate([high[known], low[known][::-1]]),
         fill="toself", fillcolor=_pale(colour, 0.14), line={"width": 0}, mode="lines", hoverinfo="skip",
     )  # fmt: skip
+    # Of one point, after one trial, there is no line to be seen.
+    mode = "lines" if np.count_nonzero(~np.isnan(mean)) > 1 else "markers"
     figure.add_scatter(
-        x=x, y=mean, mode="lines", name=literal(name), line={"color": colour, "width": 2.5,
-        "dash": dash}, hovertemplate="%{y:.4g}<extra>" + literal(name) + "</extra>",
+        x=x, y=mean, mode=mode, name=literal(name), marker={"color": colour, "size": 8},
+        line={"color": colour, "width": 2.5, "dash": dash},
+        hovertemplate="%{y:.4g}<extra>" + literal(name) + "</extra>",
     )  # fmt: skip
 
 

@@ -121,7 +121,7 @@ def _section(summary: TaskSummary, i: int) -> Section:
     )
     tables = [
         _final(summary),
-        _paired(summary),
+        *([_paired(summary)] if summary.pairs else []),
         *_every_pair(summary),
         *_tests(summary),
         _times(summary),
@@ -155,7 +155,7 @@ def _panels(summary: TaskSummary, slug: str) -> list[Panel]:
     return [
         Panel(name, reading, _embedded(figure, f"{slug}-{j}"))
         for j, (name, reading, figure) in enumerate(drawn)
-        if figure.data
+        if not figures.is_empty(figure)
     ]
 
 

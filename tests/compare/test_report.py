@@ -9,7 +9,7 @@ import pytest
 import hpo
 from hpo.compare.curves import Runs, by_time, incumbents, runs
 from hpo.compare.digits import column
-from hpo.compare.figures import final_distribution, time_spent
+from hpo.compare.figures import against_time, against_trials, final_distribution, time_spent
 from hpo.compare.headline import headline
 from hpo.compare.report import _every_pair, _paired
 from hpo.compare.statistics import Interval, holm, interval, paired
@@ -21,8 +21,8 @@ NASTY = 'a|b<script>alert("1")</script> & *c*'
 
 
 def run(out, tasks, repeats=4, **options):
-    return hpo.compare(tasks, options.pop("searchers", PAIR), n_trials=12, repeats=repeats, out=out, n_jobs=1,
-                       **options)  # fmt: skip
+    options = {"searchers": PAIR, "n_trials": 12, "n_jobs": 1, **options}
+    return hpo.compare(tasks, repeats=repeats, out=out, **options)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,23 @@ def test_an_unfinished_comparison_says_so(toy, tmp_path):
 
 def test_a_task_on_which_everything_fails_is_reported(tmp_path):
     found = run(tmp_path, {"t": hpo.Task(fails, SPACE)}, repeats=2)
-    assert "No searcher found a value" in found.report(tmp_path / "report.html").read_text()
+    page = found.report(tmp_path / "report.html").read_text()
+    assert "No searcher found a value" in page
+    assert titles(page) == ["Time spent training", "Time spent searching"]  # no panel without a number
+
+
+def test_one_trial_of_one_searcher_can_be_seen(tmp_path):
+    found = run(tmp_path, {"t": hpo.Task(truth, SPACE)}, searchers={"tpe": Near()}, n_trials=1)
+    page = found.report(tmp_path / "report.html").read_text()
+    assert len(titles(page)) == 5
+    assert "Compared with" not in page  # there is none to compare with
+    groups = runs(found, "t")
+    for figure in (against_trials(groups, "loss"), against_time(groups, "loss")):
+        assert [trace.mode for trace in figure.data] == ["lines", "markers"]
+
+
+def titles(page):
+    return re.findall("<figcaption><b>(.*?)</b>", page)
 
 
 def fails(params):
