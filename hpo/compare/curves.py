@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.compare.records import Records
+from hpo.trial import TrialState
 
 Array = NDArray[np.float64]
 
@@ -26,7 +27,7 @@ class Runs:
     training, searching : (seeds, trials) arrays
         Seconds spent until the end of each trial, in the objective and in the searcher.
     made, failed : (seeds,) arrays
-        Trials, and those of them without a value.
+        Trials, and those of them that failed; a pruned one has no value and is none.
     test : mapping of str to (seeds,) array
         Scores of the winners on the untouched test set.
     cells : sequence of record or None
@@ -94,7 +95,7 @@ def _runs(cells: Sequence[Mapping[str, Any] | None], n: int) -> Runs:
         training[i] = _to_length(np.cumsum([t["seconds"] or 0.0 for t in trials]), n)
         searching[i] = _to_length(np.cumsum([t["search_seconds"] or 0.0 for t in trials]), n)
         made[i] = len(trials) or np.nan
-        failed[i] = sum(t["value"] is None for t in trials)
+        failed[i] = sum(t["state"] == TrialState.FAILED for t in trials)
         for name, score in (cell["test"] or {}).items():
             test[name][i] = score
     return Runs(best, training, searching, made, failed, test, cells)

@@ -146,6 +146,19 @@ def test_one_trial_of_one_searcher_can_be_seen(tmp_path):
         assert [trace.mode for trace in figure.data] == ["lines", "markers"]
 
 
+def stopping(params, trial):
+    if trial.number in (1, 2):
+        raise hpo.TrialPruned
+    if trial.number == 3:
+        raise RuntimeError("once")
+    return truth(params)
+
+
+def test_a_trial_that_its_objective_stopped_is_not_a_failure(tmp_path):
+    found = run(tmp_path, {"t": hpo.Task(stopping, SPACE)}, repeats=1, searchers={"tpe": Near()})
+    assert runs(found, "t")["tpe"].failed.tolist() == [1.0]
+
+
 def titles(page):
     return re.findall("<figcaption><b>(.*?)</b>", page)
 
