@@ -51,6 +51,11 @@ def number(x: float | None) -> str:
     return column([math.nan if x is None else x])[0]
 
 
+def counted(n: int, thing: str) -> str:
+    """So many of a thing: ``1 seed``, ``2 seeds``."""
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+
+
 def with_interval(x: Interval, style: str) -> str:
     """``mean [low, high]`` in a format of `format`."""
     return _written(x, style)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hpo.compare.digits import column, number, p_is
+from hpo.compare.digits import column, counted, number, p_is
 from hpo.compare.statistics import Interval
 from hpo.compare.summary import TaskSummary
 
@@ -18,7 +18,8 @@ def headline(summary: TaskSummary, n_trials: int) -> str:
     if not valued:
         return f"No searcher found a value on {summary.name}."
     gaps = "".join(
-        f" {name} found no value with {_seeds(count)}." for name, count in summary.without_value.items()
+        f" {name} found no value with {counted(count, 'seed')}."
+        for name, count in summary.without_value.items()
     )
     return _answer(summary, valued, n_trials) + gaps
 
@@ -31,8 +32,8 @@ def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
     behind = f"{_listed(rivals)} {'is' if len(rivals) == 1 else 'are'} not clearly behind" if rivals else ""
     if len(valued) == 1 or baseline not in valued:
         mean = number(summary.final[best].mean)
-        n = int((~np.isnan(summary.groups[best].final)).sum())
-        found = f"a mean {summary.metric} of {mean} (after {n_trials} trials, over {_seeds(n)})"
+        seeds = counted(int((~np.isnan(summary.groups[best].final)).sum()), "seed")
+        found = f"a mean {summary.metric} of {mean} (after {counted(n_trials, 'trial')}, over {seeds})"
         if len(valued) == 1:
             return f"{best} reached {found} on {name}."
         return f"{best} has the best mean on {name}, {found}" + (f", but {behind}." if behind else ".")
@@ -43,14 +44,10 @@ def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
     gap = f"{whose} mean {summary.metric} is {_gap(summary, told)}"
     if pair.n:
         p = p_is(summary.p_corrected[told], "p after Holm")
-        gap += f" (after {n_trials} trials, over {pair.n} paired seeds; {p})"
+        gap += f" (after {counted(n_trials, 'trial')}, over {counted(pair.n, 'paired seed')}; {p})"
     if not rivals:
         return f"{best} is best on {name}: {gap}."
     return f"{best} has the best mean on {name}, but {behind}: {gap}."
-
-
-def _seeds(n: int) -> str:
-    return "1 seed" if n == 1 else f"{n} seeds"
 
 
 def _listed(names: Sequence[str]) -> str:

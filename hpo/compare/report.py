@@ -16,7 +16,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from hpo.compare import figures
-from hpo.compare.digits import column, number, p_is, p_value
+from hpo.compare.digits import column, counted, number, p_is, p_value
 from hpo.compare.headline import headline
 from hpo.compare.records import Records
 from hpo.compare.statistics import FEWEST, Interval, difference, interval
@@ -66,6 +66,7 @@ def write_report(comparison: Records, path: Path) -> Path:
         lstrip_blocks=True,
     )
     environment.filters["markdown"] = _markdown
+    environment.filters["counted"] = counted
     plotly = Markup(get_plotlyjs())
     html = environment.overlay(autoescape=True).get_template("report.html.j2")
     path.write_text(html.render(plotlyjs=plotly, **context), encoding="utf-8")

@@ -140,6 +140,8 @@ def test_one_trial_of_one_searcher_can_be_seen(tmp_path):
     found = run(tmp_path, {"t": hpo.Task(truth, SPACE)}, searchers={"tpe": Near()}, n_trials=1)
     page = found.report(tmp_path / "report.html").read_text()
     assert len(titles(page)) == 5
+    assert "1 trial a run, 4 seeds. " in page
+    assert "after 1 trial, over 4 seeds" in page
     assert "Compared with" not in page  # there is none to compare with
     groups = runs(found, "t")
     for figure in (against_trials(groups, "loss"), against_time(groups, "loss")):
@@ -250,7 +252,7 @@ def test_one_seed_of_a_searcher_that_was_just_added_does_not_decide():
     )
     said = headline(summary, 30)
     assert said.startswith("tpe has the best mean on t, but grid is not clearly behind: grid's mean loss is ")
-    assert "over 1 paired seeds" in said
+    assert "over 1 paired seed;" in said
 
 
 def test_the_sentence_says_which_p_value_it_gives():
