@@ -181,7 +181,7 @@ def _scaled(figure: go.Figure) -> go.Figure:
     start, end = math.log10(low), math.log10(high)
     digits = (1, 2, 5) if end - start < 3 else (1,)
     stride = max(1, math.ceil((end - start) / 8))
-    decades = range(math.floor(start), math.ceil(end) + 1, stride)
+    decades = range(math.floor(start), min(math.ceil(end), 307) + 1, stride)  # five times the last is a float
     ticks = [digit * 10.0**decade for decade in decades for digit in digits]
     margin = 0.05 * (end - start)
     return figure.update_yaxes(

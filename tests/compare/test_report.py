@@ -148,6 +148,13 @@ def test_one_trial_of_one_searcher_can_be_seen(tmp_path):
         assert [trace.mode for trace in figure.data] == ["lines", "markers"]
 
 
+def test_the_largest_values_have_an_axis():
+    groups = summary_of({"tpe": [1.7e308], "A": [1e305]}, "tpe").groups
+    axis = against_trials(groups, "loss").layout.yaxis
+    assert axis.type == "log"
+    assert all(map(math.isfinite, axis.tickvals))
+
+
 def stopping(params, trial):
     if trial.number in (1, 2):
         raise hpo.TrialPruned
