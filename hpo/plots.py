@@ -42,7 +42,7 @@ def history(study: Study) -> go.Figure:
     figure.add_scatter(
         x=numbers, y=so_far, mode="lines", name="best so far", line={"color": BLUE, "width": 3, "shape": "hv"}
     )
-    return styled(figure, "trial number", "objective value", legend=True)
+    return styled(figure, "trial number", "objective value", legend=True).update_yaxes(_value_axis(trials))
 
 
 def parallel_coordinates(study: Study) -> go.Figure:
@@ -107,7 +107,7 @@ def slices(study: Study, columns: int = 3) -> go.Figure:
         figure.update_xaxes(title_text=two_lines(name, 20), title_font_size=13, **_axis(parameter), **place)
         if j % n_columns == 0:
             figure.update_yaxes(title_text="objective value", **place)
-    return styled(figure, None, None).update_layout(height=174 + height)
+    return styled(figure, None, None).update_layout(height=174 + height).update_yaxes(_value_axis(trials))
 
 
 def importance(study: Study) -> go.Figure:
@@ -283,6 +283,13 @@ def _powers(parameter: Parameter, most: int) -> list[Any]:
     # A range within a decade or two has so few of them that its ends are marked as well.
     marked = powers if len(powers) > 2 else sorted({first, *powers, last})
     return [parameter.value(number) for number in marked]
+
+
+def _value_axis(trials: Sequence[Trial]) -> dict[str, Any]:
+    """What the axis of the values is: logarithmic where small ones could not be told apart else."""
+    values = [t.value for t in trials if t.value is not None]
+    low, high = min(values), max(values)
+    return {"type": "log", "exponentformat": "power"} if 0 < low < high / 1000 else {}
 
 
 def _choices(parameter: Any) -> list[str]:

@@ -136,6 +136,18 @@ def test_slices_name_every_choice_and_mark_every_log_scale():
     assert list(figure.layout.xaxis2.ticktext) == ["0.002", "0.008"]
 
 
+@pytest.mark.parametrize(("lowest", "kind"), [(1.0, "log"), (-1.0, None), (0.0, None)])
+def test_values_that_span_decades_are_on_a_log_scale(lowest, kind):
+    def diverging(params):
+        return lowest if params["x"] < 0.1 else 1e20 if params["x"] > 0.9 else 1 + params["x"]
+
+    found = hpo.minimize(
+        diverging, {"x": hpo.Float(0, 1)}, searcher="random", n_trials=60, seed=0, progress=False
+    )
+    assert plots.history(found).layout.yaxis.type == kind
+    assert plots.slices(found).layout.yaxis.type == kind
+
+
 def many(n):
     space = {f"x{i}": hpo.Float(0, 1) for i in range(n)}
     return hpo.minimize(lambda p: p["x0"], space, searcher="random", n_trials=3, progress=False)
