@@ -346,6 +346,7 @@ def test_long_names_leave_room_for_the_numbers_and_the_plots(tmp_path):
     assert axis.yaxis.tickvals[0] == names[0]
     assert max(map(len, axis.xaxis.title.text.split("<br>"))) <= 30
     page = found.report(tmp_path / "report.html").read_text()
+    assert re.search(r"td\.long {[^}]*overflow-wrap: anywhere", page)  # configurations without a space, too
     assert page.count('class="name keyed"') == page.count('class="name keyed"><i ') > 0
 
 
