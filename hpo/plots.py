@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import textwrap
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +10,8 @@ from plotly.subplots import make_subplots
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import permutation_importance
 
+from hpo.axes import axis, choice_names, literal, parallel_axis, short, two_lines, value_axis
 from hpo.checks import whole
-from hpo.space import Parameter, Space
 from hpo.study import Study
 from hpo.trial import Array, Trial, TrialState
 
@@ -23,7 +19,6 @@ INK, FAINT, RULE = "#1a1a1a", "#6b7280", "#e5e7eb"
 # M. Okabe and K. Ito, "Color Universal Design" (2008), without its yellow, which is pale on white.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 GREY = "#7f7f7f"
-WIDEST = 18  # characters of a choice at an axis
 MOST_AXES = 60  # plotly leaves out those beyond, without a word
 CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": False}
 
@@ -42,7 +37,7 @@ def history(study: Study) -> go.Figure:
     figure.add_scatter(
         x=numbers, y=so_far, mode="lines", name="best so far", line={"color": BLUE, "width": 3, "shape": "hv"}
     )
-    return styled(figure, "trial number", "objective value", legend=True).update_yaxes(_value_axis(trials))
+    return styled(figure, "trial number", "objective value", legend=True).update_yaxes(value_axis(trials))
 
 
 def parallel_coordinates(study: Study) -> go.Figure:
@@ -61,7 +56,7 @@ def parallel_coordinates(study: Study) -> go.Figure:
             f"study: has {len(study.space)} parameters; this figure has room for {MOST_AXES - 1}"
         )
     values = [t.value for t in trials]
-    axes = [_parallel_axis(*p, u) for p, u in zip(study.space.parameters.items(), _encoded(study, trials).T)]
+    axes = [parallel_axis(*p, u) for p, u in zip(study.space.parameters.items(), _encoded(study, trials).T)]
     left = max(80, 20 + 6 * max(map(len, axes[0]["ticktext"])))
     line = {
         "color": values, "colorscale": "Cividis", "reversescale": study.direction == "minimize",
@@ -84,7 +79,7 @@ def slices(study: Study, columns: int = 3) -> go.Figure:
     n_rows = -(-len(names) // n_columns)
     # Names of choices are turned where they are many or long: the next row begins below them.
     parameters = study.space.parameters.values()
-    widest = max((len(c) for p in parameters if hasattr(p, "choices") for c in _choices(p)), default=0)
+    widest = max((len(c) for p in parameters if hasattr(p, "choices") for c in choice_names(p)), default=0)
     gap = 60 + 6 * widest
     height = 196 * n_rows + gap * (n_rows - 1)
     figure = make_subplots(
@@ -96,7 +91,7 @@ def slices(study: Study, columns: int = 3) -> go.Figure:
         parameter = study.space.parameters[name]
         xs = [t.params[name] for t in having]
         if hasattr(parameter, "choices"):
-            choices = _choices(parameter)
+            choices = choice_names(parameter)
             xs = [choices[int(parameter.number(x))] for x in xs]
         marker: dict[str, Any] = {"color": [t.number for t in having], "size": 8}
         marker |= {"colorscale": "Cividis", "reversescale": True}
@@ -104,10 +99,10 @@ def slices(study: Study, columns: int = 3) -> go.Figure:
             marker |= {"showscale": True, "colorbar": {"title": {"text": "trial number", "side": "right"}}}
         place = {"row": j // n_columns + 1, "col": j % n_columns + 1}
         figure.add_scatter(x=xs, y=[t.value for t in having], mode="markers", marker=marker, **place)
-        figure.update_xaxes(title_text=two_lines(name, 20), title_font_size=13, **_axis(parameter), **place)
+        figure.update_xaxes(title_text=two_lines(name, 20), title_font_size=13, **axis(parameter), **place)
         if j % n_columns == 0:
             figure.update_yaxes(title_text="objective value", **place)
-    return styled(figure, None, None).update_layout(height=174 + height).update_yaxes(_value_axis(trials))
+    return styled(figure, None, None).update_layout(height=174 + height).update_yaxes(value_axis(trials))
 
 
 def importance(study: Study) -> go.Figure:
@@ -189,30 +184,13 @@ def styled(figure: go.Figure, x_title: str | None, y_title: str | None, *, legen
     return figure
 
 
-def literal(text: str) -> str:
-    """`text` so that plotly, which reads some HTML, shows it as it stands."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def two_lines(name: str, width: int) -> str:
-    """A name in two lines at most, literal; variants often differ at the end, so the middle is left out."""
-    lines = textwrap.wrap(name, width)
-    if len(lines) > 2:
-        lines = [lines[0], "…" + name[1 - width :].lstrip()]
-    return "<br>".join(map(literal, lines))
-
-
 def _hover_text(trial: Trial) -> str:
     """A trial in a few lines, for hovering over."""
     lines = [f"trial {trial.number}: {trial.state}"]
     if trial.value is not None:
         lines.append(f"value {trial.value:.6g}")
-    lines += [f"{literal(name)} = {literal(_short(value))}" for name, value in trial.params.items()]
+    lines += [f"{literal(name)} = {literal(short(value))}" for name, value in trial.params.items()]
     return "<br>".join(lines + ([literal(trial.reason[:200])] if trial.reason else []))
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _check(study: Any) -> None:
@@ -230,89 +208,3 @@ def _complete(study: Study, at_least: int = 1) -> list[Trial]:
 
 def _encoded(study: Study, trials: list[Trial]) -> Array:
     return study.space.encode([t.params for t in trials])
-
-
-def _axis(parameter: Parameter) -> dict[str, Any]:
-    """What the axis of a parameter is: its choices in their order, or powers of ten on a log scale."""
-    if hasattr(parameter, "choices"):
-        return {"type": "category", "categoryorder": "array", "categoryarray": _choices(parameter)}
-    if parameter.log:
-        # As wide as the parameter: between two trials there may be no power of ten to mark.
-        ends = math.log10(parameter.first), math.log10(parameter.last)
-        margin, ticks = 0.05 * (ends[1] - ends[0]) or 0.5, _powers(parameter, 3)
-        return {
-            "type": "log", "range": [ends[0] - margin, ends[1] + margin], "tickvals": ticks,
-            "ticktext": _labels(ticks),
-        }  # fmt: skip
-    return {}
-
-
-def _marks(parameter: Parameter) -> tuple[Array, list[str]]:
-    """Unit coordinates of the ticks of a parameter, and their labels: powers of ten on a log scale."""
-    alone = Space({"it": dataclasses.replace(parameter, when=None)})  # type: ignore[type-var]
-    if parameter.n_cells <= 8:
-        values = [
-            parameter.value(parameter.first + i * parameter.grid_step) for i in range(int(parameter.n_cells))
-        ]
-    elif parameter.log:
-        values = _powers(parameter, 8)
-    else:
-        values = [params["it"] for params in alone.decode(np.linspace(0, 1, 5)[:, None])]
-    return alone.encode([{"it": value} for value in values])[:, 0], _labels(values)
-
-
-def _parallel_axis(name: str, parameter: Parameter, column: Array) -> dict[str, Any]:
-    """Axis of a parameter in parallel coordinates, with its column of unit coordinates."""
-    marks, labels = _marks(parameter)
-    if np.isnan(column).any():
-        marks, labels = np.append(-0.15, marks), ["absent", *labels]
-        column = np.where(np.isnan(column), -0.15, column)
-    return {
-        "label": two_lines(name, 16), "values": column, "range": [min(0, float(marks[0])), 1],
-        "tickvals": marks, "ticktext": labels,
-    }  # fmt: skip
-
-
-def _powers(parameter: Parameter, most: int) -> list[Any]:
-    """Values at some powers of ten of a log scale, and at its ends where it has hardly any."""
-    first, last = parameter.first, parameter.last
-    low, high = math.log10(first), math.log10(last)
-    stride = max(1, math.ceil((high - low) / most))
-    exponents = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1, stride)
-    powers = [min(max(float(f"1e{k}"), first), last) for k in exponents]
-    # A range within a decade or two has so few of them that its ends are marked as well.
-    marked = powers if len(powers) > 2 else sorted({first, *powers, last})
-    return [parameter.value(number) for number in marked]
-
-
-def _value_axis(trials: Sequence[Trial]) -> dict[str, Any]:
-    """What the axis of the values is: logarithmic where small ones could not be told apart else."""
-    values = [t.value for t in trials if t.value is not None]
-    low, high = min(values), max(values)
-    return {"type": "log", "exponentformat": "power"} if 0 < low < high / 1000 else {}
-
-
-def _choices(parameter: Any) -> list[str]:
-    """Names of the choices at an axis that reads HTML."""
-    return [literal(text) for text in _labels(parameter.choices)]
-
-
-def _labels(values: Sequence[Any]) -> list[str]:
-    """Texts of different values that differ as well: plotly merges equal ones. Long ones are clipped."""
-    texts = [_short(value) for value in values]
-    for write in (str, repr):
-        texts = [write(v) if texts.count(text) > 1 else text for v, text in zip(values, texts)]
-    labels = [_clipped(text) for text in texts]
-    alike = [text for text, label in zip(texts, labels) if labels.count(label) > 1]
-    apart = next((i for i, letters in enumerate(zip(*alike)) if len(set(letters)) > 1), 0)
-    start = max(0, apart - WIDEST // 2)
-    for i, text in enumerate(texts):
-        if text in alike:  # they differ in the middle
-            labels[i] = f"…{text[start : start + WIDEST - 2].strip()}…"
-    return labels if len(set(labels)) == len(labels) else texts
-
-
-def _clipped(text: str) -> str:
-    """A label of at most `WIDEST` characters, without its middle: variants often differ at the end."""
-    half = WIDEST // 2
-    return text if len(text) <= WIDEST else f"{text[: half - 1]}…{text[-half:]}"

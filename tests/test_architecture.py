@@ -51,7 +51,16 @@ MAY_IMPORT = {
     "hpo.loop": ("hpo.trial", "hpo.searchers.base", "hpo.execution", "hpo.book"),
     "hpo.definition": ("hpo.space", "hpo.searchers", "hpo.pruning"),
     "hpo.recommendation": ("hpo.space", "hpo.trial", "hpo.gp", "hpo.threads"),
-    "hpo.compare": ("hpo.space", "hpo.trial", "hpo.searchers", "hpo.study", "hpo.plots", "hpo.compare"),
+    "hpo.axes": ("hpo.space", "hpo.trial"),
+    "hpo.compare": (
+        "hpo.space",
+        "hpo.trial",
+        "hpo.searchers",
+        "hpo.study",
+        "hpo.axes",
+        "hpo.plots",
+        "hpo.compare",
+    ),
 }
 SEARCHERS = {f"hpo.searchers.{name}" for name in ("grid", "random", "gp", "genetic", "optuna")}
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from hpo.axes import literal, two_lines
 from hpo.compare.curves import Array, Runs, by_time
 from hpo.compare.digits import column
 from hpo.compare.statistics import Interval, mean_interval
-from hpo.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, literal, styled, two_lines
+from hpo.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, styled
 
 KNOWN = {"gp": BLUE, "tpe": VERMILION, "genetic": GREEN, "grid": PURPLE, "random": GREY}
 SPARE = (ORANGE, SKY, "#332288", "#882255", "#117733", "#AA4499", "#661100", "#6699CC", "#999933")

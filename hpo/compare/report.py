@@ -15,13 +15,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from hpo.axes import literal
 from hpo.compare import figures
 from hpo.compare.digits import column, counted, number, p_is, p_value
 from hpo.compare.headline import headline
 from hpo.compare.records import Records
 from hpo.compare.statistics import FEWEST, Interval, difference, interval
 from hpo.compare.summary import TaskSummary, rank, summarise
-from hpo.plots import CONFIG, literal
+from hpo.plots import CONFIG
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
 
