@@ -4,6 +4,7 @@ import dataclasses
 import math
 import pickle
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -121,8 +122,10 @@ def test_queued_trials_come_first_and_added_results_count():
     study.optimize(square, n_trials=2, progress=False)
     assert [t.params["n"] for t in study.trials[:2]] == [2, 3]
     assert study.best_trial.number == 1
-    with pytest.raises(ValueError, match="'x'=2"):
-        study.enqueue({"x": 2, "n": 3})
+    for give in (study.enqueue, lambda params: study.add_trial(params, 0.0)):
+        with pytest.raises(ValueError, match="'x'=2"):
+            give({"x": 2, "n": 3})
+    assert len(study.trials) == 3
 
 
 def test_window_hides_the_newest_results():
@@ -165,6 +168,64 @@ def test_callbacks_and_stop():
         square, SPACE, searcher=Uniform(), n_trials=9, seed=0, callbacks=[stop_after_three], progress=False
     )
     assert seen == [0, 1, 2]
+
+
+def test_a_study_that_was_stopped_goes_on_when_it_is_run_again():
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    study.optimize(square, 9, callbacks=[lambda study, _: study.stop()], progress=False)
+    assert len(study.trials) == 1
+    study.optimize(square, 2, progress=False)
+    assert len(study.trials) == 3
+
+
+def test_no_trial_begins_after_the_timeout():
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    study.optimize(square, 3, timeout=0, progress=False)
+    assert study.trials == ()
+    study.optimize(square, 3, timeout=1e6, progress=False)
+    assert len(study.trials) == 3
+
+
+def test_a_study_without_a_seed_has_one_of_its_own():
+    first, second = (hpo.Study(SPACE, searcher=Uniform()) for _ in range(2))
+    assert first.seed != second.seed
+    assert first.ask().params != second.ask().params
+
+
+class Told:
+    """A progress line that keeps what it is told."""
+
+    def __init__(self, enabled, total):
+        self.updates, self.messages = [], []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        pass
+
+    def update(self, n_done, best):
+        self.updates.append((n_done, None if best is None else best.number))
+
+    def say(self, message):
+        self.messages.append(message)
+
+
+def test_the_progress_line_is_told_the_best_and_why_the_search_ends(monkeypatch):
+    lines = []
+
+    def line(*arguments):
+        lines.append(Told(*arguments))
+        return lines[-1]
+
+    monkeypatch.setattr("hpo.study.Progress", line)
+    values = iter([math.nan, 2.0, 3.0, 1.0])
+    study = hpo.Study({"n": hpo.Int(1, 4)}, searcher="grid")
+    study.optimize(lambda params: next(values), 3)
+    study.optimize(lambda params: next(values))
+    assert [line.updates for line in lines] == [[(1, None), (2, 1), (3, 1)], [(1, 3)]]
+    assert lines[0].messages == []
+    assert lines[1].messages == ["nothing is left to try: the search ends here"]
 
 
 @pytest.mark.parametrize(
@@ -267,6 +328,8 @@ def test_more_workers_than_the_window_lets_run_is_said():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         study.optimize(square, 3, n_jobs=3, order="async", progress=False)
+        with ThreadPoolExecutor(1) as executor:  # as many as the window
+            study.optimize(square, 3, executor=executor, progress=False)
 
 
 @pytest.mark.parametrize(
@@ -342,10 +405,17 @@ def test_a_copy_of_a_choice_is_the_choice():
         study.enqueue({"c": [np.ones(2), 1]})
 
 
+def _fails_but_once(params, trial):
+    return 1.0 if trial.number == 1 else None
+
+
 def test_when_every_trial_fails_it_is_said_why():
     study = hpo.Study(SPACE, searcher="random", seed=0)
     with pytest.warns(UserWarning, match=r"all 3 trials failed; .*AttributeError: 'dict' object has no"):
         study.optimize(lambda params: params.x, n_trials=3, progress=False)
+    with warnings.catch_warnings():  # not where one of them is another
+        warnings.simplefilter("error")
+        hpo.Study(SPACE, searcher="random").optimize(_fails_but_once, n_trials=4, progress=False)
     with pytest.raises(ValueError, match=r"best_trial: none of the 3 trials is complete; the latest .*'x'"):
         study.best_trial  # noqa: B018
     assert repr(study) == "<Study 'study': minimize over 2 parameters with RandomSearcher, 3 trials>"
