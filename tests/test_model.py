@@ -1,0 +1,258 @@
+"""A study of one or two coordinators against the plainest model of it: a list of rows."""
+
+import math
+import pickle
+import sqlite3
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+import hpo
+from hpo.searchers.base import generator
+
+WHO = st.integers(0, 1)
+X = st.sampled_from([0.0, 0.125, 0.5, 1.0])  # which the unit cube holds to the bit
+SAID = st.sampled_from(
+    [(0.0, None), (1.5, None), (math.nan, None), (None, None), (None, "pruned"), (None, "cancelled")]
+)
+
+
+class Looking(hpo.Searcher):
+    """Draws, and notes what it was shown."""
+
+    name = "looking"
+
+    def suggest(self, space, history, rng):
+        shown = {
+            "numbers": history.numbers.tolist(),
+            "y": [None if math.isnan(y) else y for y in history.y.tolist()],
+            "x": history.X[:, 0].tolist(),
+            "pending": history.pending[:, 0].tolist(),
+            "k": history.k,
+        }
+        return hpo.Suggestion({"x": rng.random()}, shown)
+
+
+@dataclass
+class Row:
+    """What a trial must be; `who` runs it, and `y` is what searchers are shown in the study's direction."""
+
+    x: float
+    state: str
+    value: float | None = None
+    attempt: int = 0
+    who: int | None = None
+    y: float | None = None
+    reports: dict[int, float] = field(default_factory=dict)
+
+    def end(self, state, value, attempt):
+        self.state, self.value, self.attempt, self.who, self.y = state, value, attempt, None, value
+
+    @property
+    def is_finished(self):
+        return self.state not in ("queued", "running")
+
+    @property
+    def record(self):
+        return self.x, self.state, self.value, self.attempt, self.reports
+
+
+def record(trial):
+    return trial.params["x"], str(trial.state), trial.value, trial.attempt, dict(trial.reports)
+
+
+def outcome(value, state):
+    """How a trial ends of which this is told."""
+    if state is not None:
+        return state, None
+    return ("failed", None) if value is None or math.isnan(value) else ("complete", value)
+
+
+def objective(params, trial):
+    trial.report(params["x"] - 1, 3)
+    trial.report(params["x"] + 1, 1)
+    if params["x"] < 0.2:
+        raise hpo.TrialPruned
+    if params["x"] < 0.4:
+        raise RuntimeError("too small")
+    return params["x"]
+
+
+class StudyModel(RuleBasedStateMachine):
+    """Random asks, tells, queues, runs, interrupts and deaths."""
+
+    is_stored = True
+
+    def __init__(self):
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.file = Path(self.folder.name) / "runs.db"
+        self.rows = []
+        self.handed_out = []
+        self.n_late = 0
+
+    @initialize(window=st.integers(1, 4), direction=st.sampled_from(["minimize", "maximize"]))
+    def begin(self, window, direction):
+        self.window, self.sign = window, 1.0 if direction == "minimize" else -1.0
+        storage = self.file if self.is_stored else None
+        study = hpo.Study(
+            {"x": hpo.Float(0, 1)}, direction=direction, searcher=Looking(), seed=5, window=window,
+            storage=storage,
+        )  # fmt: skip
+        self.studies = [study, hpo.load_study(self.file, searcher=Looking()) if self.is_stored else study]
+
+    # -- what can be done ----------------------------------------------------------------------
+
+    @rule(who=WHO)
+    def ask(self, who):
+        trial = self.studies[who].ask()
+        assert trial.number == self._start(who)
+        self.handed_out.append(trial)
+        self._is_up_to_date(who)
+
+    @rule(who=WHO, x=X)
+    def enqueue(self, who, x):
+        self.handed_out.append(self.studies[who].enqueue({"x": x}))
+        self.rows.append(Row(x, "queued"))
+        self._is_up_to_date(who)
+
+    @rule(who=WHO, x=X, said=SAID)
+    def add_trial(self, who, x, said):
+        self.studies[who].add_trial({"x": x}, *said)
+        self.rows.append(Row(x, ""))
+        self.rows[-1].end(*outcome(*said), 1)
+        self._is_up_to_date(who)
+
+    @rule(who=WHO, number=st.integers(-1, 12), said=SAID)
+    def tell_by_number(self, who, number, said):
+        self._tell(who, number, number, said, None)
+
+    @rule(who=WHO, data=st.data(), said=SAID)
+    def tell_what_was_handed_out(self, who, data, said):
+        if self.handed_out:
+            trial = data.draw(st.sampled_from(self.handed_out))
+            self._tell(who, trial, trial.number, said, trial.attempt or None)
+
+    @rule(who=WHO, n=st.integers(1, 3))
+    def optimize(self, who, n):
+        self.studies[who].optimize(objective, n, progress=False)
+        for _ in range(n):
+            row = self.rows[self._start(who)]
+            if row.x >= 0.4:
+                row.end("complete", row.x, row.attempt)
+            else:
+                row.end("pruned" if row.x < 0.2 else "failed", None, row.attempt)
+            row.reports = {3: row.x - 1, 1: row.x + 1}
+            row.y = row.x - 1 if row.state == "pruned" else row.value
+        self._is_up_to_date(who)
+
+    @rule(who=WHO)
+    def interrupt(self, who):
+        def interrupted(params):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            self.studies[who].optimize(interrupted, 1, progress=False)
+        row = self.rows[self._start(who)]
+        row.state, row.who = "queued", None
+        self._is_up_to_date(who)
+
+    @rule(who=WHO)
+    def open_anew(self, who):
+        if not self.is_stored:
+            self.studies = [pickle.loads(pickle.dumps(self.studies[0]))] * 2
+            return
+        self.studies[who] = None  # the study dies, and what ran there is queued again
+        self.studies[who] = hpo.load_study(self.file, searcher=Looking())
+        for row in self.rows:
+            if row.who == who:
+                row.state, row.who = "queued", None
+        self._is_up_to_date(who)
+
+    # -- what must come of it --------------------------------------------------------------------
+
+    def _start(self, who):
+        """Number of the trial that starts next; the row of a new one is filled in."""
+        queued = [i for i, row in enumerate(self.rows) if row.state == "queued"]
+        number = queued[0] if queued else len(self.rows)
+        if not queued:
+            self._check_suggested(self.studies[who].trials[number])
+            self.rows.append(Row(generator(5, number).random(), ""))
+        row = self.rows[number]
+        row.state, row.attempt, row.who = "running", row.attempt + 1, who if self.is_stored else 0
+        return number
+
+    def _check_suggested(self, trial):
+        rows, k = self.rows, len(self.rows)
+        seen = [i for i in range(max(0, k - self.window + 1)) if rows[i].is_finished]
+        assert trial.info == {
+            "numbers": seen,
+            "y": [None if rows[i].y is None else self.sign * rows[i].y for i in seen],
+            "x": [rows[i].x for i in seen],
+            "pending": [row.x for i, row in enumerate(rows) if i not in seen],
+            "k": k,
+        }
+
+    def _tell(self, who, what, number, said, attempt):
+        study = self.studies[who]
+        if not 0 <= number < len(study.trials):
+            with pytest.raises(ValueError, match=f"trial={number}"):
+                study.tell(what, *said)
+            return
+        row, ended = self.rows[number], outcome(*said)
+        attempt = attempt or study.trials[number].attempt
+        is_own = not self.is_stored or (row.who == who and row.attempt == attempt)
+        if row.state == "queued" or (row.state == "running" and is_own):
+            row.end(*ended, attempt)
+        elif (row.state, row.value) != ended:
+            is_logged = row.state == "running" or attempt < row.attempt
+            if attempt >= row.attempt:
+                with pytest.raises(ValueError, match=f"already {row.state} with value {row.value}"):
+                    study.tell(what, *said)
+                self.n_late += is_logged
+                return
+            self.n_late += is_logged
+        assert record(study.tell(what, *said)) == row.record
+
+    def _is_up_to_date(self, who):
+        assert [record(t) for t in self.studies[who].trials] == [row.record for row in self.rows]
+
+    @invariant()
+    def what_is_finished_is_as_it_was_told(self):
+        for study in getattr(self, "studies", ()):
+            trials = study.trials
+            assert [t.number for t in trials] == list(range(len(trials)))
+            assert all(record(t) == self.rows[t.number].record for t in trials if t.state.is_finished)
+            values = [(self.sign * t.value, t.number) for t in trials if t.state == "complete"]
+            if values:
+                assert study.best_trial.number == min(values)[1]
+
+    def teardown(self):
+        if self.is_stored and self.file.exists():
+            with closing(sqlite3.connect(self.file)) as connection:
+                late = "SELECT count(*) FROM events WHERE message LIKE '%late result%'"
+                assert connection.execute(late).fetchone()[0] == self.n_late
+            self.studies.clear()
+            kept = [row.record for row in self.rows]
+            found = [record(t) for t in hpo.load_study(self.file, searcher=Looking()).trials]
+            assert found == [(x, state.replace("running", "queued"), *rest) for x, state, *rest in kept]
+        self.folder.cleanup()
+
+
+class InMemory(StudyModel):
+    """One coordinator, whose study is copied by pickling now and then."""
+
+    is_stored = False
+
+
+EXAMPLES = settings(stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+StudyModel.TestCase.settings = settings(EXAMPLES, max_examples=12)
+InMemory.TestCase.settings = settings(EXAMPLES, max_examples=60)
+TestStored = pytest.mark.filterwarnings("ignore:all 3 trials failed")(StudyModel.TestCase)
+TestInMemory = pytest.mark.filterwarnings("ignore:all 3 trials failed")(InMemory.TestCase)
