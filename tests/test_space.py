@@ -117,6 +117,27 @@ def test_impossible_constraints_are_said_to_be():
         Space({"x": Float(0, 1)}, constraints=[lambda p: False]).sample(1, np.random.default_rng(0))
 
 
+def test_constraints_leave_as_many_points_as_asked_for_and_change_none():
+    def clears(params):
+        return params.pop("x") < 0.7
+
+    space = Space({"x": Float(0, 1)}, constraints=[clears])
+    for n in (1, 7, 100):
+        U = space.sample(n, np.random.default_rng(n))
+        assert U.shape == (n, 1)
+        assert (U < 0.7).all()
+    params = {"x": 0.5}
+    assert space.canonical(params) == params == {"x": 0.5}
+
+
+def test_a_truth_value_is_no_number_among_the_choices():
+    space = Space({"c": Categorical([True, 1, "1", None])})
+    for i, choice in enumerate([True, 1, "1", None]):
+        assert space.canonical({"c": choice})["c"] is choice
+        assert space.decode(space.encode([{"c": choice}]))[0]["c"] is choice
+        assert space.parameters["c"].number(choice) == i
+
+
 def test_a_needle_in_a_finite_space_is_found():
     space = Space(
         {f"i{j}": Int(0, 9) for j in range(5)}, constraints=[lambda p: all(v == 7 for v in p.values())]
@@ -143,6 +164,7 @@ def test_a_needle_in_a_finite_space_is_found():
         (lambda: Space({"x": 3}), "parameter 'x'"),
         (lambda: Space({"x": scipy.stats.norm()}), "parameter 'x': distribution norm.* is not known"),
         (lambda: Space({"x": scipy.stats.randint(0, 2**60)}), "parameter 'x': high=1152921504606846976"),
+        (lambda: Space({"x": scipy.stats.loguniform(1, 9, loc=1)}), r"loguniform\(1, 9\).* is not known"),
         (lambda: Space({"x": Float(0, 1, when={"y": 1})}), "'y', not in the space"),
         (lambda: Space({"x": Float(0, 1, when={"y": 3}), "y": Int(0, 2)}), "from 0 to 2"),
         (lambda: Space({"x": Int(0, 1, when={"y": 1}), "y": Int(0, 1, when={"x": 1})}), "circle"),
@@ -296,6 +318,24 @@ def test_the_codec_of_any_space_goes_there_and_back(space, seed):
             assert type(value) in (int, float, str)
             is_free = isinstance(value, float) and space.parameters[name].step is None
             assert again[name] == (pytest.approx(value, rel=1e-9, abs=1e-9) if is_free else value)
+
+
+@settings(max_examples=100, deadline=None)
+@given(space=spaces())
+def test_a_finite_space_is_listed_whole_at_the_points_that_it_encodes(space):
+    listed = space.enumerate(5000)
+    if listed is None:
+        assert space.size > 5000
+        return
+    np.testing.assert_allclose(listed, space.snap(np.nan_to_num(listed)), rtol=0, atol=1e-12)
+    assert len({*space.keys(listed)}) == len(listed)
+    if all(parameter.when is None for parameter in space.parameters.values()):
+        assert len(listed) == space.size
+
+
+def test_the_key_of_a_point_is_the_same_in_spite_of_rounding():
+    one, other, third = Space.keys(np.array([[0.3, 0.0], [np.nextafter(0.3, 1), -0.0], [0.3, 1e-9]]))
+    assert one == other != third
 
 
 @given(
