@@ -102,6 +102,9 @@ def test_async_order_notes_what_was_not_seen():
     study.optimize(loss, n_trials=8, executor=ThreadPoolExecutor(2), order="async", progress=False)
     assert all(t.state == "complete" for t in study.trials)
     assert all("unseen" in t.info for t in study.trials)
+    mine = study.ask()
+    study.optimize(loss, n_trials=2, order="async", progress=False)
+    assert [t.info["unseen"] for t in study.trials[-2:]] == [[mine.number]] * 2
 
 
 def test_bad_options_and_objectives_are_refused_before_any_trial():

@@ -90,6 +90,7 @@ def test_the_median_is_of_the_running_averages_of_who_got_that_far():
     assert not rule({1: 3.0})
     assert rule({1: 3.1})
     assert not rule({1: 9.0, 2: 2.0})  # the best so far counts
+    assert rule({1: 9.0, 2: 8.0})  # at the last step anyone got to
     assert not rule({1: 9.0, 3: 9.0})  # nobody else has got there
     assert hpo.MedianPruner(n_startup=4).rule(history(curves)).bars[1] == math.inf
     assert hpo.MedianPruner(n_startup=3, warmup=2).rule(history(curves)).steps == (2,)
@@ -114,6 +115,8 @@ def test_brackets_have_the_sizes_of_hyperband_and_judge_their_own():
     assert pruner.rule(history(curves, 143)).steps == (1, 3, 9, 27)
     assert pruner.rule(history(curves, 143 + 81)).steps == (3, 9, 27)
     assert pruner.rule(history(curves, 142)).steps == ()
+    better = [dict.fromkeys(curve, -1.0) if pruner.bracket(k) else curve for k, curve in enumerate(curves)]
+    assert pruner.rule(history(better, 143)).bars == (0.0,) * 4
 
 
 def test_trials_without_reports_or_values_do_not_count():

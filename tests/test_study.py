@@ -11,7 +11,7 @@ import pytest
 
 import hpo
 from hpo.book import finished
-from hpo.execution import Outcome
+from hpo.execution import LiveTrial, Options, Outcome
 from hpo.searchers.base import Searcher
 from hpo.trial import Suggestion, Trial, TrialState
 
@@ -51,6 +51,53 @@ def test_a_result_that_is_no_number_fails_its_trial_only(returned):
     assert [str(t.state) for t in study.trials] == ["complete", "failed", "complete"]
     assert study.trials[1].failure == "invalid value"
     assert "must be a finite real number" in study.trials[1].reason
+
+
+def test_a_negative_zero_is_kept_as_zero(tmp_path):
+    study = hpo.minimize(
+        lambda p: -0.0, SPACE, searcher="random", n_trials=1, storage=tmp_path / "s.db", progress=False
+    )
+    for value in (study.best_value, hpo.load_study(tmp_path / "s.db").best_value):
+        assert math.copysign(1.0, value) == 1.0
+
+
+def test_a_trial_has_a_seed_of_its_own_each_time_it_is_evaluated():
+    seeds = [LiveTrial(number, {}, seed).seed for number in range(3) for seed in range(3)]
+    assert seeds == [LiveTrial(number, {}, seed).seed for number in range(3) for seed in range(3)]
+    drawn = [np.random.SeedSequence(s, spawn_key=(k,)).generate_state(4) for k in range(3) for s in range(3)]
+    assert len({*seeds, *np.concatenate(drawn).tolist()}) == 9 + 36  # nor one of its suggestion's words
+
+
+def test_the_second_argument_is_the_trial_where_it_has_no_default_or_that_name():
+    def named(params, trial=None):
+        return float(trial.number)
+
+    def required(params, live):
+        return float(live.number)
+
+    def default(params, scale=2.0):
+        return scale
+
+    for objective, value in ((named, 0.0), (required, 0.0), (default, 2.0)):
+        study = hpo.minimize(objective, SPACE, searcher="random", n_trials=1, progress=False)
+        assert study.best_value == value
+
+
+def test_a_trial_that_has_reported_nothing_is_not_pruned():
+    trial = LiveTrial(0, {}, 0, lambda reports: True)
+    assert not trial.should_prune()
+    trial.report(1.0, 0)
+    assert trial.should_prune()
+
+
+@pytest.mark.parametrize("state", ["failed", "pruned", "cancelled"])
+def test_what_has_no_value_is_not_told_one(state):
+    study = hpo.Study(SPACE, searcher="random")
+    with pytest.raises(ValueError, match=rf"value=1\.0: a trial that is {state} has none"):
+        study.tell(study.ask(), 1.0, state)
+    with pytest.raises(ValueError, match="state='running': must be one of 'complete', 'failed'"):
+        study.tell(0, state="running")
+    assert study.trials[0].state == "running"
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), SystemExit(3), MemoryError()])
@@ -132,6 +179,30 @@ def test_window_hides_the_newest_results():
     study = hpo.Study(SPACE, searcher=Uniform(), seed=0, window=4)
     study.optimize(square, n_trials=10, progress=False)
     assert [t.info["seen"] for t in study.trials] == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
+
+
+class NewestFirst:
+    """Three trials at a time, of which the newest ends first."""
+
+    capacity = 3
+
+    def __init__(self):
+        self._running = []
+
+    def submit(self, live):
+        self._running.append(live.number)
+
+    def wait(self, timeout):
+        return [(self._running.pop(), Outcome(TrialState.COMPLETE, 1.0))]
+
+    def close(self, *, kill):
+        assert not kill
+
+
+def test_a_suggestion_waits_for_the_results_before_its_window():
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0, window=3)
+    study._run(NewestFirst(), Options(n_trials=8, progress=False))
+    assert [t.info["seen"] for t in study.trials] == [0, 0, 0, 1, 2, 3, 4, 5]
 
 
 def test_history_is_read_only_and_keeps_pending_apart():
@@ -249,6 +320,15 @@ def test_the_recommendation_is_not_the_luckiest_trial():
     study.add_trial({"x": 0.02}, -0.05)  # luck: its neighbours, at about 0.23, deny it
     assert study.best_params["x"] == 0.02
     assert abs(study.recommend().params["x"] - 0.5) <= 0.15
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_of_many_trials_one_of_the_best_is_recommended(monkeypatch, direction):
+    monkeypatch.setattr("hpo.recommendation.MAX_POINTS", 8)
+    study = hpo.Study({"x": hpo.Float(0.0, 1.0)}, direction=direction, searcher=Uniform(), seed=0)
+    for x in np.linspace(0, 1, 21):
+        study.add_trial({"x": x}, (x - 0.5) ** 2 if direction == "minimize" else -((x - 0.5) ** 2))
+    assert study.recommend().params["x"] == pytest.approx(0.5, abs=0.1)
 
 
 def test_nothing_complete_nothing_recommended():

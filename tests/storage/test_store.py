@@ -237,6 +237,17 @@ def test_of_a_long_queue_only_what_was_started_is_handed_over(tmp_path, monkeypa
     assert [str(t.state) for t in study.trials][:4] == ["running", "complete", "running", "queued"]
 
 
+def test_what_is_queued_again_comes_before_later_numbers(tmp_path):
+    file = tmp_path / "runs.db"
+    study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file)
+    for i in range(4):
+        study.enqueue({"x": i / 4})
+    other = hpo.load_study(file)
+    assert [other.ask().number, study.ask().number] == [0, 1]
+    del other
+    assert [study.ask().number for _ in range(3)] == [0, 2, 3]
+
+
 def test_no_name_of_a_file_is_memory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="storage=':memory:': names no file; storage=None"):
