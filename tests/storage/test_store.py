@@ -4,15 +4,19 @@ import collections
 import enum
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Connection
 
 import hpo
+from hpo.cli import main
 from hpo.storage import StorageError, statements
 from hpo.storage.store import Store
 
@@ -246,6 +250,29 @@ def test_what_is_queued_again_comes_before_later_numbers(tmp_path):
     assert [other.ask().number, study.ask().number] == [0, 1]
     del other
     assert [study.ask().number for _ in range(3)] == [0, 2, 3]
+
+
+@pytest.mark.parametrize(("direction", "best"), [("minimize", "0.25"), ("maximize", "0.75")])
+def test_the_list_of_studies_shows_the_best_value_and_the_states(tmp_path, direction, best):
+    file = tmp_path / "runs.db"
+    study = hpo.Study({"x": hpo.Float(0, 1)}, direction=direction, searcher="random", storage=file)
+    for x in (0.25, 0.75, 0.5):
+        study.add_trial({"x": x}, x)
+    study.enqueue({"x": 1.0})
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(main, ["storage", "list", str(file)])
+    assert shown.exit_code == 0
+    assert "4" in shown.output
+    assert "3 complete, 1 queued" in shown.output
+    assert best in shown.output
+
+
+def test_a_definition_that_was_changed_is_damage(tmp_path):
+    file = tmp_path / "runs.db"
+    hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE studies SET definition = replace(definition, 'minimize', 'maximize')")
+    with pytest.raises(StorageError, match="the definition of a study is not what was written"):
+        hpo.load_study(file)
 
 
 def test_no_name_of_a_file_is_memory(tmp_path, monkeypatch):
