@@ -78,8 +78,8 @@ def slices(study: Study, columns: int = 3) -> go.Figure:
     n_columns = min(most, len(names))
     n_rows = -(-len(names) // n_columns)
     # Names of choices are turned where they are many or long: the next row begins below them.
-    parameters = study.space.parameters.values()
-    widest = max((len(c) for p in parameters if hasattr(p, "choices") for c in choice_names(p)), default=0)
+    above = list(study.space.parameters.values())[: (n_rows - 1) * n_columns]
+    widest = max((len(c) for p in above if hasattr(p, "choices") for c in choice_names(p)), default=0)
     gap = 60 + 6 * widest
     height = 196 * n_rows + gap * (n_rows - 1)
     figure = make_subplots(
