@@ -2,11 +2,14 @@
 
 import ast
 import graphlib
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import hpo
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "hpo").rglob("*.py"))
@@ -130,3 +133,17 @@ def test_compare_is_a_function_and_the_place_of_its_comparison():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
     code = "from hpo import *; assert callable(compare) and compare.Task is Task"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_type_checkers_are_told_of_the_same_public_names():
+    told = {}
+    for node in ast.parse((ROOT / "hpo" / "__init__.pyi").read_text()).body:
+        if isinstance(node, ast.ImportFrom):
+            told |= {alias.asname: (node.module, alias.name) for alias in node.names}
+        elif isinstance(node, ast.AnnAssign):
+            told[node.target.id] = ("hpo", node.target.id)
+    told = {name: place for name, place in told.items() if not name.startswith("_")}
+    assert set(told) == {*hpo.__all__, "plots"}
+    for name, (module, there) in told.items():
+        found = importlib.import_module(module)
+        assert getattr(hpo, name) is getattr(found, there, None), f"{name}: not {module}.{there}"
