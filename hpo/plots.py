@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import permutation_importance
 
@@ -14,6 +12,12 @@ from hpo.axes import axis, choice_names, literal, parallel_axis, short, two_line
 from hpo.checks import whole
 from hpo.study import Study
 from hpo.trial import Array, Trial, TrialState
+
+try:
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+except ModuleNotFoundError as error:
+    raise ImportError("figures need plotly: pip install plotly") from error
 
 INK, FAINT, RULE = "#1a1a1a", "#6b7280", "#e5e7eb"
 # M. Okabe and K. Ito, "Color Universal Design" (2008), without its yellow, which is pale on white.

@@ -1,5 +1,8 @@
 """Figures of a study show its trials, with every axis named and every name literal."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -185,3 +188,16 @@ def test_too_few_trials_are_refused():
     for figure in (plots.history, plots.slices, plots.importance, plots.parallel_coordinates, plots.timeline):
         with pytest.raises(ValueError, match="trials"):
             figure(empty)
+
+
+@pytest.mark.parametrize(
+    ("missing", "code", "message"),
+    [
+        ("plotly", "hpo.plots.history", "figures need plotly: pip install plotly"),
+        ("jinja2", "hpo.compare.Comparison.report(None)", "a report needs plotly and jinja2"),
+    ],
+)
+def test_what_is_not_installed_is_named(missing, code, message):
+    script = f"import sys; sys.modules[{missing!r}] = None; import hpo; {code}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert f"ImportError: {message}" in done.stderr

@@ -94,5 +94,6 @@ class MLP(NetworkClassifier):
         check("batch_norm", self.batch_norm, is_bool, "True or False")
         check(
             "hidden_sizes", self.hidden_sizes,
-            lambda sizes: all(is_whole(size) and size >= 1 for size in sizes), "whole numbers from 1 up",
+            lambda sizes: all(is_whole(size) and size >= 1 for size in sizes),
+            "a list of whole numbers from 1 up",
         )  # fmt: skip

@@ -43,7 +43,14 @@ class Comparison(Records):
         -------
         Path
             The HTML file.
-        """
-        from hpo.compare.report import write_report  # plotly and jinja2 are extras
 
+        Raises
+        ------
+        ImportError
+            Without plotly or jinja2, which are extras.
+        """
+        try:
+            from hpo.compare.report import write_report
+        except ModuleNotFoundError as error:
+            raise ImportError("a report needs plotly and jinja2: pip install plotly jinja2") from error
         return write_report(self, Path(path))
