@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import math
 import os
 import platform
 import time
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from hpo.checks import is_real
 from hpo.compare.task import Task
 from hpo.searchers import Searcher, SearchSpaceExhausted
 from hpo.space import Space
@@ -54,8 +56,11 @@ def run_cell(cell: Cell, task: Task, searcher: Searcher) -> None:
     ------
     InterruptedCell
         If Ctrl-C stopped the search early.
+    ValueError
+        If the task's `evaluate` returns no number; before any trial, if it never does.
     """
     with threadpool_limits(1):
+        _noise_free(task, initial_design(Space.of(task.space), 1, cell.seed)[0])
         study = _search(cell, task, searcher)
         record = {
             "task": cell.task,
@@ -129,21 +134,27 @@ def _seeded(objective: Callable[..., Any], seed: int) -> Callable[..., Any]:
 
 
 def _row(trial: Trial, task: Task, cell: Cell) -> dict[str, Any]:
-    noise_free = None
-    if task.evaluate is not None and trial.value is not None:
-        noise_free = float(task.evaluate(dict(trial.params)))
     return {
         "number": trial.number,
         "params": trial.params,
         "state": str(trial.state),
         "value": trial.value,
-        "noise_free": noise_free,
+        "noise_free": None if trial.value is None else _noise_free(task, trial.params),
         "seconds": trial.seconds,
         "search_seconds": trial.search_seconds,
         "initial": trial.number < cell.n_initial,
         "failure": trial.failure,
         "reason": trial.reason,
     }
+
+
+def _noise_free(task: Task, params: dict[str, Any]) -> float | None:
+    if task.evaluate is None:
+        return None
+    value = task.evaluate(dict(params))
+    if not is_real(value) or not math.isfinite(value):
+        raise ValueError(f"evaluate={task.evaluate!r}: returned {value!r}; must be a finite number")
+    return float(value)
 
 
 def _winner(study: Study, task: Task, seed: int) -> dict[str, Any]:

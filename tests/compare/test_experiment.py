@@ -71,6 +71,19 @@ def test_workers_and_this_process_find_the_same(tmp_path):
     assert alone[columns].equals(workers[columns])
 
 
+@pytest.mark.parametrize("value", [None, np.nan, "0.5"])
+def test_an_evaluation_that_is_no_number_costs_no_trial(tmp_path, value):
+    def objective(params):
+        (tmp_path / "made").touch()
+        return 1.0
+
+    task = hpo.Task(objective, SPACE, evaluate=lambda params: value)
+    message = f"evaluate=.*returned {value!r}; must be a finite number"
+    with pytest.raises(RuntimeError, match=message):
+        run(tmp_path / "out", tasks={"toy": task})
+    assert not (tmp_path / "made").exists()
+
+
 def test_a_relative_folder_is_that_of_the_caller(tmp_path, monkeypatch):
     for name in ("first", "second"):  # the second time with workers that began in the first folder
         (tmp_path / name).mkdir()
