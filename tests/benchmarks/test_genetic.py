@@ -41,6 +41,7 @@ def test_the_table_is_written_and_finished_runs_are_kept(tmp_path):
     kept = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.json")}
     again = CliRunner().invoke(command, arguments, catch_exceptions=False)
     assert len(kept) == 3 * 3 + 3  # the plain functions, and branin with noise; and the scale of each
+    assert "Mean rank among 3" in again.stdout
     assert first.stdout.endswith(again.stdout)  # older clicks put what is said of runs before it
     assert kept == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.json")}
     assert "Mean rank among 3" in (tmp_path / "genetic.md").read_text()
