@@ -6,6 +6,11 @@ import os
 
 from sqlalchemy.exc import DBAPIError
 
+ADVICE = {
+    "disk is full": "make room",
+    "disk I/O error": "make room if a quota or a limit is reached, see to its disk if not,",
+    "readonly": "see to its folder and who may write there",
+}
 QUEUE_SECONDS = 600  # how long to queue for a storage that others write: each may search meanwhile
 
 
@@ -26,12 +31,12 @@ def explained(error: DBAPIError, shown: str) -> StorageError:
     message = first_line(error)
     if "malformed" in message or "not a database" in message:
         return damaged(shown, message)
-    if "disk is full" in message or "disk I/O error" in message or "readonly" in message:
-        advice = "make room" if "full" in message else "see to its disk, its folder and who may write there"
-        return StorageError(
-            f"storage={shown!r}: could not be written ({message}). What was recorded before is safe; "
-            f"{advice} and go on with hpo.load_study"
-        )
+    for sign, advice in ADVICE.items():
+        if sign in message:
+            return StorageError(
+                f"storage={shown!r}: could not be written ({message}). What was recorded before is safe; "
+                f"{advice} and go on with hpo.load_study"
+            )
     if "locked" in message:
         return StorageError(f"storage={shown!r}: another process held it for over {QUEUE_SECONDS} s")
     return StorageError(f"storage={shown!r}: {message}")
