@@ -164,11 +164,8 @@ def counted(rng: np.random.Generator) -> _Drawn:
     """Three to six numbers; which share of 50 to 200 cases comes out wrong is all that is seen."""
     space = hpo.Space({f"x{j}": _number(rng) for j in range(rng.integers(3, 7))})
     best = _somewhere(space, rng)
-    basin, least, n_cases = (
-        _basin(best, range(len(best)), rng),
-        rng.uniform(0.02, 0.2),
-        rng.choice([50, 100, 200]),
-    )
+    basin = _basin(best, range(len(best)), rng)
+    least, n_cases = rng.uniform(0.02, 0.2), rng.choice([50, 100, 200])
 
     def share(value: float, noise: np.random.Generator) -> float:
         return float(noise.binomial(n_cases, value + least) / n_cases - least)

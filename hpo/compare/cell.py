@@ -57,10 +57,9 @@ def run_cell(cell: Cell, task: Task, searcher: Searcher) -> None:
     InterruptedCell
         If Ctrl-C stopped the search early.
     ValueError
-        If the task's `evaluate` returns no number; before any trial, if it never does.
+        If the task's `evaluate` returns no number; after the first trial with a value, if it never does.
     """
     with threadpool_limits(1):
-        _noise_free(task, initial_design(Space.of(task.space), 1, cell.seed)[0])
         study = _search(cell, task, searcher)
         record = {
             "task": cell.task,
@@ -115,7 +114,10 @@ def _search(cell: Cell, task: Task, searcher: Searcher) -> Study:
     study = Study(Space.of(task.space), direction=task.direction, searcher=searcher, seed=cell.seed)
     for params in initial_design(study.space, cell.n_initial, cell.seed):
         study.enqueue(params)
-    study.optimize(_seeded(task.objective, cell.seed), cell.n_trials, progress=False)
+    study.optimize(
+        _seeded(task.objective, cell.seed), cell.n_trials, progress=False,
+        callbacks=[functools.partial(_check_evaluation, task)],
+    )  # fmt: skip
     if len(study.trials) < cell.n_trials:
         try:
             study.ask()
@@ -146,6 +148,12 @@ def _row(trial: Trial, task: Task, cell: Cell) -> dict[str, Any]:
         "failure": trial.failure,
         "reason": trial.reason,
     }
+
+
+def _check_evaluation(task: Task, study: Study, trial: Trial) -> None:
+    """Look at the first value, as an evaluation that returns no number would cost the whole search."""
+    if trial.value is not None and sum(t.value is not None for t in study.trials) == 1:
+        _noise_free(task, trial.params)
 
 
 def _noise_free(task: Task, params: dict[str, Any]) -> float | None:

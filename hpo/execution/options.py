@@ -69,14 +69,10 @@ class Options:
 
 
 def _takes_two(function: Any) -> bool:
-    if not callable(function):
-        return False
     try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some functions of C say nothing of themselves
+        inspect.signature(function).bind(None, None)
+    except ValueError:  # some functions of C say nothing of themselves
         return True
-    try:
-        signature.bind(None, None)
-    except TypeError:
+    except TypeError:  # no function, or one of other arguments
         return False
     return True

@@ -72,16 +72,19 @@ def test_workers_and_this_process_find_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("value", [None, np.nan, "0.5"])
-def test_an_evaluation_that_is_no_number_costs_no_trial(tmp_path, value):
+def test_an_evaluation_that_is_no_number_costs_one_value(tmp_path, value):
     def objective(params):
-        (tmp_path / "made").touch()
+        with (tmp_path / "made").open("a") as file:
+            file.write("x")
+        if (tmp_path / "made").stat().st_size == 1:
+            raise RuntimeError("no evaluation is asked for")
         return 1.0
 
     task = hpo.Task(objective, SPACE, evaluate=lambda params: value)
     message = f"evaluate=.*returned {value!r}; must be a finite number"
     with pytest.raises(RuntimeError, match=message):
-        run(tmp_path / "out", tasks={"toy": task})
-    assert not (tmp_path / "made").exists()
+        run(tmp_path / "out", tasks={"toy": task}, searchers=["random"], repeats=1)
+    assert (tmp_path / "made").read_text() == "xx"
 
 
 def test_a_relative_folder_is_that_of_the_caller(tmp_path, monkeypatch):
