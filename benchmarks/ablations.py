@@ -1,13 +1,15 @@
-"""``python -m benchmarks ablations``: which choices of the GP searcher pay, on four suites at once."""
+"""``python -m benchmarks ablations``: which choices of the GP searcher pay, on five suites at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 import hpo
 from benchmarks.markdown import shown, table
@@ -16,7 +18,9 @@ from benchmarks.suites.collection import accidents, functions, misscaled
 from benchmarks.suites.problem import Problem, task
 from benchmarks.suites.regret import Regrets, random_regret, regrets
 from benchmarks.suites.tables import tables
+from benchmarks.suites.tuning import N_OF_EACH, tuning
 from hpo.gp.features import Features
+from hpo.gp.kernels import Array
 from hpo.gp.regression import Prior
 
 MARKS = (20, 30, 50, 100)
@@ -79,6 +83,19 @@ class NoSurprise(hpo.GPSearcher):
         return super().inflation(n_parameters, 1.0)
 
 
+class _AllActive(Features):
+    def n_active(self, X: Array) -> NDArray[np.int64]:
+        return np.full(len(X), len(self.columns))
+
+
+class InactiveCounted(hpo.GPSearcher):
+    """The sd is inflated by the number of all parameters, not by that of one configuration."""
+
+    @classmethod
+    def features(cls, space: hpo.Space) -> Features:
+        return _AllActive(space.n_cells, space.is_categorical, space.is_conditional, space.alike)
+
+
 class NoCounts(hpo.GPSearcher):
     """Where several parameters offer the same choices, nothing says how often each occurs."""
 
@@ -128,10 +145,12 @@ SUITES: dict[str, Callable[[], Mapping[str, Problem]]] = {
     "functions": functions,
     "misscaled": misscaled,
     "accidents": accidents,
+    "drawn": partial(tuning, first=N_OF_EACH),  # the first of each shape are kept from all choices
 }
 TITLES = {
     "misscaled": "functions with half of their ranges on a wrong scale",
     "accidents": "functions with accidents or a cliff",
+    "drawn": "problems drawn in seven shapes",
 }
 VARIANTS = {
     DEFAULT: hpo.GPSearcher(),
@@ -144,6 +163,7 @@ VARIANTS = {
     "longer length scales": LongLengths(),
     "the sd as it is, in all dimensions": NoInflation(),
     "the sd inflated whether or not predictions came true": NoSurprise(),
+    "the sd inflated by inactive parameters as well": InactiveCounted(),
     "choices of alike parameters not counted": NoCounts(),
     "all choices of alike parameters differ alike": NoOffsets(),
     "ranges on the scale given": AsGiven(),

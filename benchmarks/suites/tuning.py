@@ -1,7 +1,7 @@
 """Problems drawn at random in seven shapes that tuning tasks have; the best value of each is 0.
 
-Any number of problems can be drawn of a shape. Those of `tuning` were drawn when the searchers were finished:
-nothing in them was settled with these.
+Any number of problems can be drawn of a shape. Nothing in the searchers was settled with those of `tuning()`;
+the others are for choices.
 
 Notation
 --------
@@ -30,9 +30,9 @@ Value = Callable[[Array], float]
 Noise = Callable[[float, np.random.Generator], float]
 
 
-def tuning() -> dict[str, Tuning]:
-    """Problems by name, eight of each shape."""
-    return {f"{shape} {i}": Tuning(shape, i) for shape in SHAPES for i in range(N_OF_EACH)}
+def tuning(first: int = 0) -> dict[str, Tuning]:
+    """Problems by name, eight of each shape, from number `first` on."""
+    return {f"{shape} {i}": Tuning(shape, i) for shape in SHAPES for i in range(first, first + N_OF_EACH)}
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,11 @@ class Features:
         parts = [np.equal.outer(scale, np.arange(n_scales)), np.equal.outer(offset, np.arange(sum(m)))]
         return np.hstack(parts).astype(np.float64)
 
+    def n_active(self, X: Array) -> NDArray[np.int64]:
+        """How many columns with a length scale are active in each point, (n,)."""
+        active: NDArray[np.int64] = (~np.isnan(X[:, self.columns])).sum(1)
+        return active
+
     def __call__(self, X: Array) -> Array:
         """Features of points, (n, p)."""
         Z = self._of_columns(self._scaled(X))

@@ -79,10 +79,11 @@ class GPSearcher(Searcher):
         trial, one parameter at a time. Two figures say by how much, and the larger is taken: a quarter of
         the number of parameters, and `surprise`, the root mean square error of earlier predictions in their
         sds, which tells a smooth function from what no such process describes. Below four parameters it
-        counts for less, as smooth functions of few of them lose by more (docs/ablations.md). Counts of
-        choices tell of the same parameters once more, so their length scales do not add to it. In the theory
-        of confidence bounds, too, the factor grows with the dimension (Srinivas et al., ICML 2010,
-        theorem 2).
+        counts for less, as smooth functions of few of them lose by more (docs/ablations.md). The parameters
+        are those of one configuration, the most that a trial has had: with ten algorithms of three
+        parameters each these are four, not thirty-one. Counts of choices tell of the same parameters once
+        more, so their length scales do not add to it. In the theory of confidence bounds, too, the factor
+        grows with the dimension (Srinivas et al., ICML 2010, theorem 2).
         """
         expected = n_parameters / 4
         return float(np.clip(max(expected, surprise * min(expected, 1.0)), 1.0, cls.max_inflation))

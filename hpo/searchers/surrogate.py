@@ -70,7 +70,8 @@ class Surrogate:
     ) -> Surrogate:
         """Fit to a history with at least one value.
 
-        `inflation` is given the number of parameters and how far off predictions have been (`surprise`).
+        `inflation` is given how many parameters a configuration has at most, those of one value and inactive
+        ones not counted, and how far off predictions have been (`surprise`).
         """
         prior = replace(prior, n_offsets=features.n_offsets)
         X, y = history.X[history.complete], history.y[history.complete]
@@ -104,7 +105,8 @@ class Surrogate:
             # The believer's fantasy: the mean stays, the uncertainty at pending points goes.
             Z_pending = features(history.pending[-MAX_PENDING:])
             posterior = posterior.given(Z_pending, posterior.predict(Z_pending)[0])
-        factor = inflation(len(features.columns), memory["surprise"])
+        n_parameters = int(features.n_active(X).max())
+        factor = inflation(n_parameters, memory["surprise"])
         return cls(features, posterior, success, best, factor, memory)
 
     def tells_apart(self, Z: Array, share: float) -> NDArray[np.bool_]:

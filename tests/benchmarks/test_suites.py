@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import minimize
 
 import hpo
+from benchmarks.ablations import SUITES
 from benchmarks.suites.collection import accidents, functions, misscaled
 from benchmarks.suites.problem import task
 from benchmarks.suites.tables import Table
@@ -141,3 +142,7 @@ def test_a_drawn_problem_is_the_same_in_every_process():
     again = pickle.loads(pickle.dumps(problem))
     assert again.space.parameters == problem.space.parameters
     assert [again.observe(p, 3) for p in params] == [problem.observe(p, 3) for p in params]
+
+
+def test_no_choice_is_settled_with_the_problems_of_the_comparison():
+    assert not SUITES["drawn"]().keys() & TUNING.keys()

@@ -5,7 +5,7 @@ from hpo.gp.features import Features
 from hpo.gp.regression import Prior, fit
 from hpo.searchers.gp import GPSearcher
 from hpo.searchers.surrogate import Surrogate
-from hpo.space import Float, Space
+from hpo.space import Categorical, Float, Space
 from hpo.trial import History
 
 
@@ -88,6 +88,29 @@ def test_inflation_helps_the_unlikely_most():
 
 def test_inflation_grows_with_the_number_of_parameters():
     assert [GPSearcher.inflation(q, 1.0) for q in (0, 1, 4, 5, 6, 8, 20)] == [1, 1, 1, 1.25, 1.5, 2, 2]
+
+
+def test_parameters_count_where_they_are_active():
+    space = Space(
+        {
+            "algorithm": Categorical(["a", "b"]),
+            **{f"a{j}": Float(0, 1, when={"algorithm": "a"}) for j in range(9)},
+            "b": Float(0, 1, when={"algorithm": "b"}),
+            "constant": Float(1, 1),
+        }
+    )
+    features = GPSearcher.features(space)
+    of_a = {"algorithm": "a", **{f"a{j}": 0.5 for j in range(9)}, "constant": 1.0}
+    of_b = {"algorithm": "b", "b": 0.5, "constant": 1.0}
+    history = History.build(space, [of_a, of_b, of_b], [1.0, 2.0, 0.0])
+    counted = []
+
+    def inflation(n_parameters, surprise):
+        counted.append(n_parameters)
+        return 1.0
+
+    Surrogate.fitted(features, history, "half-rank", Prior(), inflation)
+    assert counted == [10]
 
 
 def test_inflation_grows_with_the_errors_of_earlier_predictions():
