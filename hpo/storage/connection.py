@@ -65,7 +65,7 @@ def sqlite_path(storage: str | os.PathLike[str]) -> Path | None:
     if storage == ":memory:":
         raise ValueError(f"storage={storage!r}: names no file; storage=None keeps a study in memory")
     if "://" not in storage:
-        return Path(storage)
+        return Path(os.path.expanduser(storage))  # what a shell does, but not to a value in a program
     scheme = storage.partition("://")[0]
     if not scheme.startswith("sqlite"):
         return None

@@ -275,6 +275,13 @@ def test_a_definition_that_was_changed_is_damage(tmp_path):
         hpo.load_study(file)
 
 
+def test_a_tilde_is_the_home_directory(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    hpo.Study({"x": hpo.Float(0, 1)}, storage="~/study.db", name="s")
+    assert (tmp_path / "study.db").exists()
+    assert len(hpo.load_study("~/study.db", "s").trials) == 0
+
+
 def test_no_name_of_a_file_is_memory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="storage=':memory:': names no file; storage=None"):
