@@ -33,6 +33,45 @@ def same(a: Any, b: Any) -> bool:
         return a is b
 
 
+class Places:
+    """Where each of some choices stands, from 0: found by their hash, so that there may be thousands."""
+
+    def __init__(self, choices: Iterable[Any] = ()) -> None:
+        self._choices: list[Any] = []
+        self._hashed: dict[tuple[bool, Any], int] = {}
+        self._others: list[int] = []  # without a hash, or not even equal to themselves, such as NaN
+        for choice in choices:
+            self.add(choice)
+
+    def add(self, choice: Any) -> None:
+        """Put a choice behind those that are there."""
+        place = len(self._choices)
+        self._choices.append(choice)
+        if _is_hashed(choice):
+            self._hashed[isinstance(choice, bool), choice] = place
+        else:
+            self._others.append(place)
+
+    def of(self, value: Any) -> int | None:
+        """Place of the choice that is the `same` as `value`; None where there is none."""
+        places: Iterable[int] = range(len(self._choices))
+        if _is_hashed(value):
+            place = self._hashed.get((isinstance(value, bool), value))
+            if place is not None:
+                return place
+            places = self._others
+        return next((i for i in places if same(value, self._choices[i])), None)
+
+
+def _is_hashed(value: Any) -> bool:
+    """Whether what is equal to `value` has its hash, if it has any."""
+    try:
+        hash(value)
+        return bool(value == value)
+    except (TypeError, ValueError):
+        return False
+
+
 def real(field: str, value: Any) -> float:
     """`value` as a finite float."""
     value = plain(value)
@@ -80,9 +119,11 @@ def choices(values: Any) -> tuple[Any, ...]:
     found = tuple(plain(value) for value in values)
     if not found:
         raise SpaceError("choices=[]: must hold at least one value")
-    for i, choice in enumerate(found):
-        if any(same(choice, other) for other in found[:i]):
+    places = Places()
+    for choice in found:
+        if places.of(choice) is not None:
             raise SpaceError(f"choices={list(found)!r}: {choice!r} stands there twice")
+        places.add(choice)
     return found
 
 

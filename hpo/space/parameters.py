@@ -11,11 +11,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from hpo.checks import is_real
 from hpo.space import checks
-from hpo.space.checks import SpaceError, same
+from hpo.space.checks import Places, SpaceError
 
 MAX_CELLS = 2**53
 SLACK = 1e-9  # of a step: what rounding may add to or take from a multiple of it
@@ -228,10 +229,14 @@ class _Choices(Parameter):
 
     def number(self, value: Any) -> float:
         """Index of `value` among the choices."""
-        for i, choice in enumerate(self.choices):
-            if same(value, choice):
-                return float(i)
-        raise ValueError(f"must be one of {list(self.choices)!r}")
+        place = self._places.of(value)
+        if place is None:
+            raise ValueError(f"must be one of {list(self.choices)!r}")
+        return float(place)
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places(self.choices)
 
 
 @dataclass(frozen=True)
