@@ -63,12 +63,17 @@ class GridSearcher(Searcher):
         grid = _Grid(self._levels(space))
         start = _next_position(history, grid.m)
         end, n = min(grid.size, start + MAX_SKIPPED), 1
+        tried: set[bytes] = set()
         while start < end:
             U = space.snap(grid.points(start, min(n, end - start)))
-            for i in np.flatnonzero(space.feasible(U)).tolist():
-                # Points that differ only in inactive parameters are one configuration, tried already.
+            keys = space.keys(U)
+            # Points that differ only in inactive parameters are one configuration: where there are many
+            # branches, nearly all that is passed on the way to the end are repeats of a few.
+            left = np.array([i for i, key in enumerate(keys) if key not in tried], dtype=np.intp)
+            for i in left[space.feasible(U[left])].tolist():
                 if not is_tried(U[i], history):
                     return Suggestion(space.decode(U[[i]])[0], {"position": start + i, "levels": grid.m})
+                tried.add(keys[i])
             start, n = start + len(U), min(2 * n, MAX_BLOCK)
         where = "left" if end == grid.size else f"among {MAX_SKIPPED:,} in a row"
         raise SearchSpaceExhausted(

@@ -5,6 +5,8 @@ import itertools
 import pytest
 
 import hpo
+from hpo.searchers import grid
+from hpo.searchers.untried import is_tried
 
 
 def searched(space, n=1000, **options):
@@ -59,6 +61,19 @@ def test_a_branch_that_does_not_exist_is_not_repeated():
     )
     trials = searched(space, resolution=4)
     assert len(trials) == len({tuple(p.items()) for p in trials}) == 4 * 2 + 1
+
+
+def test_the_end_of_a_grid_with_many_branches_is_soon_found(monkeypatch):
+    asked = []
+    monkeypatch.setattr(grid, "is_tried", lambda u, history: asked.append(0) or is_tried(u, history))
+    branches = {f"x{k}{i}": hpo.Float(0, 1, when={"kind": k}) for k in "abc" for i in range(3)}
+    space = hpo.Space({"kind": hpo.Categorical(["a", "b", "c"]), **branches})
+    study = hpo.minimize(lambda p: 0.0, space, searcher="grid", n_trials=375, progress=False)
+    assert len({tuple(t.params.items()) for t in study.trials}) == len(study.trials) == 3 * 5**3
+    asked.clear()
+    with pytest.raises(hpo.SearchSpaceExhausted, match="no point among 1,000,000"):
+        study.ask()
+    assert len(asked) < 2000  # a few times a configuration, and not once a point of the million
 
 
 def test_what_the_constraints_forbid_is_left_out():
