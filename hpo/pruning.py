@@ -71,12 +71,11 @@ class MedianPruner(Pruner):
         curves = _curves(history)
         steps = np.array(sorted({step for curve in curves for step in curve}), dtype=np.int64)
         steps = steps[steps >= self.warmup]
-        means = _running_means(curves, steps)
-        enough = np.sum(~np.isnan(means), axis=0) >= self.n_startup
-        return BestSoFar(
-            tuple(steps.tolist()),
-            tuple(float(np.nanmedian(m)) if e else math.inf for m, e in zip(means.T, enough)),
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # a bar that is no number ends nobody
+            means = _running_means(curves, steps)
+            enough = np.sum(~np.isnan(means), axis=0) >= self.n_startup
+            bars = tuple(float(np.nanmedian(m)) if e else math.inf for m, e in zip(means.T, enough))
+        return BestSoFar(tuple(steps.tolist()), bars)
 
 
 @dataclass(frozen=True)
@@ -226,8 +225,7 @@ def _running_means(curves: Sequence[Reports], steps: NDArray[np.int64]) -> Array
     means = np.full((len(curves), len(steps)), np.nan)
     for row, curve in zip(means, curves):
         own = np.array(sorted(curve))
-        with np.errstate(over="ignore"):
-            averages = np.cumsum([curve[s] for s in own.tolist()]) / np.arange(1, len(own) + 1)
+        averages = np.cumsum([curve[s] for s in own.tolist()]) / np.arange(1, len(own) + 1)
         there = (steps >= own[0]) & (steps <= own[-1])
         row[there] = averages[np.searchsorted(own, steps[there], side="right") - 1]
     return means

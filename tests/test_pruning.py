@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -126,6 +127,16 @@ def test_trials_without_reports_or_values_do_not_count():
         rule = pruner.rule(broken)
         assert not rule({1: 1e300})
         assert pickle.loads(pickle.dumps(rule))({1: 1e300}) is False
+
+
+@pytest.mark.parametrize("pruner", [hpo.MedianPruner(n_startup=2), hpo.ASHAPruner(), hpo.HyperbandPruner(9)])
+def test_reports_at_the_ends_of_the_floats_are_borne(pruner):
+    curves = [{1: 1.7e308 * sign, 2: 1.7e308 * sign, 3: 1.0} for sign in (1, -1, 1, -1)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rule = pruner.rule(history(curves, 4))
+    assert not rule({1: -1.7e308})
+    assert isinstance(rule({1: 0.0, 2: 1.7e308}), bool)
 
 
 @pytest.mark.parametrize(
