@@ -253,6 +253,8 @@ def test_arrays_without_dimensions_are_values():
         (Float(1e15, 1e15 + 1, step=0.5), [1e15, 1e15 + 0.5, 1e15 + 1]),
         (Float(0, 3e-21, step=1e-21), [0.0, 1e-21, 2e-21, 3e-21]),
         (Float(-0.5, 0.2, step=0.35), [-0.5, -0.15, 0.2]),
+        (Float(-4676.03, -4676.029995, step=5e-6), [-4676.03, -4676.029995]),
+        (Float(245352291.3, 245352291.9, step=0.3), [245352291.3, 245352291.6, 245352291.9]),
         (Int(0, 10, step=4), [0, 4, 8]),
     ],
 )
@@ -269,6 +271,30 @@ def test_stepped_values_are_as_one_would_write_them(parameter, values):
                 params["child"] = 2
             assert space.canonical(params) == params
             assert space.decode(space.encode([params])) == [params]
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        Float(0, 1e6, step=1e-5),
+        Float(1.6e9, 1.7e9, step=0.01),
+        Float(-1, 1, step=1e-12),
+        Float(0, 1, step=1e-15),
+        Float(1e15, 1e15 + 64, step=0.3),
+    ],
+)
+def test_however_fine_the_steps_what_is_drawn_is_a_value(parameter):
+    space = Space({"x": parameter})
+    for params in [*space.decode(np.random.default_rng(0).random((200, 1))), {"x": parameter.last}]:
+        assert parameter.low <= params["x"] <= parameter.high
+        assert space.canonical(params)["x"] == pytest.approx(params["x"], rel=1e-15)
+
+
+@pytest.mark.parametrize("parameter", [Float(0, 1, step=0.1), Float(1.6e9, 1.7e9, step=0.01)])
+def test_what_lies_between_two_steps_is_refused(parameter):
+    for off in (0.5, 0.001):
+        with pytest.raises(SpaceError, match="in steps of"):
+            Space({"x": parameter}).canonical({"x": parameter.low + off * parameter.step})
 
 
 def test_levels_are_spread_and_hold_both_ends():

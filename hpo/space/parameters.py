@@ -18,8 +18,8 @@ from hpo.checks import is_real
 from hpo.space import checks
 from hpo.space.checks import Places, SpaceError
 
-MAX_CELLS = 2**53
-SLACK = 1e-9  # of a step: what rounding may add to or take from a multiple of it
+MAX_CELLS = 2**50  # with more, a step is no longer than what rounding may add to it
+SLACK = 1e-9  # of a step: what someone's own rounding may add to or take from a multiple of it
 
 
 class Parameter:
@@ -118,15 +118,16 @@ class Float(Parameter):
         """Largest value that the step reaches."""
         if self.step is None:
             return self.high
-        x = self._written(math.floor((self.high - self.low) / self.step + SLACK))
-        return self.high if abs(self.high - x) <= SLACK * self.step else x
+        slack = self._slack(self.step)
+        x = self._written(math.floor((self.high - self.low + slack) / self.step))
+        return self.high if abs(self.high - x) <= slack else x
 
     def value(self, number: float) -> float:
         """Plain float at `number`, without the rounding dust of stepping."""
         if self.step is None:
             return float(number)
         x = self._written(round((number - self.low) / self.step))
-        return self.last if abs(self.last - x) <= SLACK * self.step else x
+        return self.last if abs(self.last - x) <= self._slack(self.step) else x
 
     def number(self, value: Any) -> float:
         """Check that `value` is in range and on the grid, and move it onto the grid's number."""
@@ -135,10 +136,19 @@ class Float(Parameter):
             if self.step is None:
                 return x
             i = round((x - self.low) / self.step)
-            if abs(x - self.low - i * self.step) <= 1e-6 * self.step:
+            if abs(x - self.low - i * self.step) <= max(1e-6 * self.step, self._dust):
                 return min(self.low + self.step * i, self.last)  # as the codec computes it, to the bit
         steps = f" in steps of {self.step!r}" if self.step else ""
         raise ValueError(f"must be a number from {self.low!r} to {self.high!r}{steps}")
+
+    @property
+    def _dust(self) -> float:
+        """What rounding may add to or take from a multiple of the step: some units in the last place."""
+        return 4 * math.ulp(max(abs(self.low), abs(self.high)))
+
+    def _slack(self, step: float) -> float:
+        """The same, where it must not reach the next multiple."""
+        return min(max(SLACK * step, self._dust), step / 4)
 
     def _written(self, i: int) -> float:
         """``low + i * step`` as one would write it: 0.3 for three steps of 0.1, not 0.30000000000000004."""
