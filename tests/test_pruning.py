@@ -1,5 +1,6 @@
 """Trials that will not win end early: the same ones for any number of workers, and none by mistake."""
 
+import itertools
 import math
 import pickle
 import warnings
@@ -106,6 +107,53 @@ def test_a_rung_lets_the_best_third_on():
     assert rule({1: 1.5})
     assert rule({1: 0.0, 4: 2.0})  # judged by what it first reports from the rung on
     assert hpo.ASHAPruner(eta=3).rule(history(curves[:1])).bars == (math.inf, math.inf)
+
+
+def test_the_order_in_which_steps_are_reported_changes_nothing():
+    forth = [{1: 5.0 - v, 3: float(v), 9: v / 2} for v in (2, 0, 4, 1, 3, 2.5)]
+    back = [dict(reversed(curve.items())) for curve in forth]
+    for pruner in (hpo.MedianPruner(), hpo.ASHAPruner(), hpo.HyperbandPruner(9)):
+        rule = pruner.rule(history(forth, 17))
+        assert pruner.rule(history(back, 17)) == rule
+        for values in itertools.product(np.arange(0.25, 6.0), repeat=3):
+            own = dict(zip((1, 3, 9), values))
+            assert rule(dict(reversed(own.items()))) == rule(own)
+
+
+def test_the_bars_are_of_the_values_in_their_order_and_of_every_rung_that_anyone_reached():
+    curves = [{1: v} for v in (5.0, 1.0, 4.0, 2.0, 3.0)] + [{1: 6.0, 2: 6.0, 9: 0.5}] * 2
+    rule = hpo.ASHAPruner().rule(history(curves))
+    assert rule.steps == (1, 3, 9)
+    assert rule.bars == (2.0, 0.5, 0.5)
+
+
+def test_who_first_reports_late_says_nothing_of_the_steps_before():
+    curves = [{1: 1.0}, {1: 2.0}, {1: 3.0, 5: 3.0}, {4: 100.0, 5: 100.0}]
+    assert hpo.MedianPruner(n_startup=3).rule(history(curves)).bars == (2.0, math.inf, math.inf)
+
+
+def test_brackets_are_of_the_trials_numbers_where_some_are_not_seen():
+    pruner = hpo.HyperbandPruner(max_steps=9)
+    inner = [k for k in range(20) if pruner.bracket(k) == 1]
+    curves = [{1: 0.0, 3: float(k)} for k in inner]
+    seen = History(**{**vars(history(curves, inner[-1])), "numbers": np.array(inner)})
+    assert pruner.rule(seen) == hpo.pruning.Rungs((3,), (float(inner[(len(inner) + 1) // 3 - 1]),))
+
+
+def test_a_trial_that_is_started_again_is_held_to_the_same_rule():
+    rules = []
+
+    class Looking(hpo.ASHAPruner):
+        def rule(self, history):
+            rules.append((history.k, len(history)))
+            return super().rule(history)
+
+    study = hpo.Study(SPACE, searcher="random", seed=0, pruner=Looking(), window=2)
+    queued = [study.enqueue({"x": k / 4}) for k in range(4)]
+    for trial in queued[1:]:
+        study.tell(trial, 0.0)
+    study.optimize(training, 2, progress=False)
+    assert rules == [(0, 0), (4, 3)]
 
 
 def test_brackets_have_the_sizes_of_hyperband_and_judge_their_own():

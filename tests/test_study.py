@@ -331,6 +331,15 @@ def test_of_many_trials_one_of_the_best_is_recommended(monkeypatch, direction):
     assert study.recommend().params["x"] == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.parametrize("values", [(1.0,), (1.0, 2.0), (2.0, 1.0)])
+def test_of_two_trials_the_better_one_is_recommended(values):
+    for direction in ("minimize", "maximize"):
+        study = hpo.Study({"x": hpo.Float(0, 1)}, direction=direction)
+        for k, value in enumerate(values):
+            study.add_trial({"x": k / 4}, value)
+        assert study.recommend().number == study.best_trial.number
+
+
 def test_nothing_complete_nothing_recommended():
     study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
     with pytest.raises(ValueError, match="recommend: none of the 0 trials"):

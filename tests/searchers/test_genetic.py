@@ -38,6 +38,23 @@ def test_generations_can_be_read_from_the_trials():
     assert found == [divmod(k, 10) for k in range(35)]
 
 
+@pytest.mark.parametrize(
+    ("population", "window", "n_random"), [(4, 1, 4), (15, 1, 15), (30, 1, 16), (4, 8, 9), (15, 8, 15)]
+)
+def test_breeding_begins_with_the_first_population_and_two_results(population, window, n_random):
+    searcher = hpo.GeneticSearcher(population_size=population)
+    study = hpo.Study(SPACE, searcher=searcher, seed=0, window=window)
+    study.optimize(objective, 24, progress=False)
+    assert ["move" in t.info for t in study.trials] == [k >= n_random for k in range(24)]
+
+
+def test_breeding_waits_for_results_that_are_none():
+    study = hpo.Study(SPACE, searcher=hpo.GeneticSearcher(population_size=4), seed=0)
+    for k in range(12):
+        study.tell(study.ask(), 1.0 if k in (2, 8) else None)
+    assert ["move" in t.info for t in study.trials] == [k > 8 for k in range(12)]
+
+
 def test_the_moves_are_told_and_the_one_that_pays_is_made_most():
     study = hpo.minimize(
         lambda p: sum(v**2 for v in p.values()),

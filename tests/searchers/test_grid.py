@@ -63,6 +63,17 @@ def test_a_branch_that_does_not_exist_is_not_repeated():
     assert len(trials) == len({tuple(p.items()) for p in trials}) == 4 * 2 + 1
 
 
+@pytest.mark.parametrize("window", [1, 40])
+def test_the_next_point_is_looked_for_behind_the_last_one(monkeypatch, window):
+    asked = []
+    monkeypatch.setattr(grid, "is_tried", lambda u, history: asked.append(0) or is_tried(u, history))
+    study = hpo.Study({name: hpo.Float(0, 1) for name in "abcd"}, searcher="grid", window=window)
+    for _ in range(40):
+        study.tell(study.ask(), 0.0)
+    assert [t.info["position"] for t in study.trials] == list(range(40))
+    assert len(asked) == 40
+
+
 def test_the_end_of_a_grid_with_many_branches_is_soon_found(monkeypatch):
     asked = []
     monkeypatch.setattr(grid, "is_tried", lambda u, history: asked.append(0) or is_tried(u, history))
