@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -171,12 +172,20 @@ class _Shadow:
         """Append a trial: complete, failed (NaN) or running (None)."""
         state = self.optuna.trial.TrialState
         params = _to_optuna(self.space, self.space.decode(u[None])[0])
-        trial = self.optuna.trial.create_trial(
-            state=state.RUNNING if y is None else state.FAIL if np.isnan(y) else state.COMPLETE,
-            value=None if y is None or np.isnan(y) else y,
+        value, now = (None if y is None or np.isnan(y) else y), datetime.now()
+        # Not by `create_trial`, whose check takes the rounding of fine steps for values between them.
+        trial = self.optuna.trial.FrozenTrial(
+            number=-1,
+            trial_id=-1,
+            state=state.RUNNING if y is None else state.FAIL if value is None else state.COMPLETE,
+            value=value,
+            datetime_start=now,
+            datetime_complete=None if y is None else now,
             params=params,
             distributions={name: self.distributions[name] for name in params},
+            user_attrs={},
             system_attrs=dict(info.get("trial_attrs", {})),
+            intermediate_values={},
         )
         self.storage.create_new_trial(self.id, trial)
         self.storage._studies[self.id].system_attrs.update(info.get("study_attrs", {}))

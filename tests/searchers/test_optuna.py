@@ -70,6 +70,14 @@ def test_a_range_wider_than_any_float_is_searched():
     assert study.best_value < 2e307
 
 
+@pytest.mark.parametrize("name", ["TPESampler", "CmaEsSampler", "NSGAIISampler"])
+def test_steps_finer_than_optuna_can_check_are_searched(name):
+    space = hpo.Space({"x": hpo.Float(-1, 1.3, step=1e-9), "y": hpo.Float(1.6e9, 1.6e9 + 500, step=0.01)})
+    study = hpo.Study(space, searcher=hpo.OptunaSearcher(sampler(name)), seed=0, window=2)
+    study.optimize(lambda p: abs(p["x"]) + abs(p["y"] - 1.6e9 - 250), 40, progress=False)
+    assert len({tuple(t.params.values()) for t in study.trials}) > 20
+
+
 def test_a_sampler_of_the_callers_is_not_changed():
     mine = optuna.samplers.TPESampler(seed=1, n_startup_trials=3)
     before = mine._rng.rng.get_state()[1].tolist()
