@@ -35,6 +35,9 @@ SPACES = {
     "constrained": lambda: hpo.Space(
         {"a": hpo.Int(1, 20), "b": hpo.Int(1, 20)}, constraints=[lambda p: p["a"] * p["b"] <= 60]
     ),
+    "corner": lambda: hpo.Space(
+        {"x": hpo.Float(0.0, 1.0), "y": hpo.Float(0.0, 1.0)}, constraints=[lambda p: p["x"] + p["y"] <= 0.8]
+    ),
     "widest": lambda: hpo.Space({"x": hpo.Float(-1.7e308, 1.7e308), "y": hpo.Float(1e-300, 1e300, log=True)}),
     "one parameter": lambda: hpo.Space({"x": hpo.Float(-1.0, 1.0)}),
     "fifty parameters": lambda: hpo.Space({f"x{i}": hpo.Float(0.0, 1.0) for i in range(50)}),
@@ -135,6 +138,14 @@ class SearcherContract:
         space = SPACES["one parameter" if self.repeats else "constrained"]()
         params = params_of(run(self.make(), space, 25, window=window))
         assert len({tuple(p.values()) for p in params}) == 25
+
+    def test_nothing_is_handed_out_twice_while_nothing_is_told(self):
+        space = hpo.Space({"a": hpo.Int(1, 4), "c": hpo.Categorical(["s", "t"])})
+        study = hpo.Study(space, searcher=self.make(), seed=0, window=1000)
+        with pytest.raises(hpo.SearchSpaceExhausted):
+            [study.ask() for _ in range(1000)]
+        assert len({tuple(t.params.values()) for t in study.trials}) == 8
+        assert len(study.trials) == 8 or self.repeats
 
     @pytest.mark.parametrize("name", OBJECTIVES)
     def test_any_objective_is_survived(self, name):

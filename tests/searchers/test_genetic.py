@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import hpo
+from hpo.searchers.genetic import NUMBER, _without_trail
 
 SPACE = {
     **{f"x{i}": hpo.Float(-5, 5) for i in range(4)},
@@ -97,13 +98,31 @@ def test_no_trials_at_all_are_no_error():
     assert study.trials == ()
 
 
-def test_failed_trials_do_not_breed():
-    study = hpo.Study({"x": hpo.Float(0, 1)}, searcher=hpo.GeneticSearcher(population_size=4), seed=0)
+@pytest.mark.parametrize("population", [4, 20])
+def test_failed_trials_do_not_breed(population):
+    searcher = hpo.GeneticSearcher(population_size=population)
+    study = hpo.Study({"x": hpo.Float(0, 1)}, searcher=searcher, seed=0)
     for x in (0.90, 0.91, 0.92, 0.93):
         study.add_trial({"x": x}, x)
     for x in np.linspace(0.0, 0.3, 20):
         study.add_trial({"x": float(x)}, None, state="failed")
     assert np.median([study.ask().params["x"] for _ in range(20)]) > 0.6
+
+
+def test_the_better_of_the_population_are_parents_more_often():
+    study = hpo.Study({"x": hpo.Float(0, 1)}, searcher=hpo.GeneticSearcher(population_size=40), seed=0)
+    for x in np.linspace(0, 1, 40):
+        study.add_trial({"x": float(x)}, abs(x - 0.1))
+    children = [study.ask() for _ in range(150)]
+    xs = [t.params["x"] for t in children if t.info["move"] == "crossover"]
+    assert len(xs) > 20
+    assert np.median(xs) < 0.4
+
+
+def test_of_a_climb_only_the_best_breeds():
+    moves = np.array([NUMBER["climb"], NUMBER["climb"], -1, NUMBER["crossover"], NUMBER["climb"]])
+    assert _without_trail(moves).tolist() == [0, 2, 3]
+    assert _without_trail(moves[2:]).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(

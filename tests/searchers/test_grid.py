@@ -51,6 +51,15 @@ def test_a_run_that_is_cut_off_has_covered_every_axis(cut):
         assert max(counts) - min(counts) <= 1
 
 
+def test_the_first_point_is_the_middle_and_a_sweep_is_spread_from_the_first_points_on():
+    space = hpo.Space({"few": hpo.Categorical("abc"[i] for i in range(3)), "many": hpo.Float(0, 1)})
+    first, *others = searched(space, n=25, resolution=25)
+    assert first == {"few": "b", "many": pytest.approx(0.5)}
+    found = [first["many"], *(p["many"] for p in others)]
+    assert len(set(found)) == 25  # the axis with most levels moves through all of them before any comes again
+    assert max(b - a for a, b in itertools.pairwise(sorted([0.0, 1.0, *found[:6]]))) < 0.35
+
+
 def test_a_branch_that_does_not_exist_is_not_repeated():
     space = hpo.Space(
         {
