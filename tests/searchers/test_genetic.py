@@ -106,7 +106,7 @@ def test_failed_trials_do_not_breed(population):
         study.add_trial({"x": x}, x)
     for x in np.linspace(0.0, 0.3, 20):
         study.add_trial({"x": float(x)}, None, state="failed")
-    assert np.median([study.ask().params["x"] for _ in range(20)]) > 0.6
+    assert np.mean([study.ask().params["x"] > 0.5 for _ in range(60)]) > 0.85
 
 
 def test_the_better_of_the_population_are_parents_more_often():
