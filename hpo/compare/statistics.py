@@ -153,19 +153,25 @@ def signed_rank(D: Array) -> float:
     D : (n,) array
         Paired differences; NaN are left out.
     """
-    D = D[~np.isnan(D)]
-    doubled = np.rint(2 * stats.rankdata(np.abs(D))).astype(int)[D != 0]
-    if doubled.size == 0:
+    ranks = doubled_ranks(D)
+    if ranks.size == 0:
         return 1.0
     probability = np.ones(1)
-    for rank in doubled:
+    for rank in np.abs(ranks):
         grown = np.zeros(len(probability) + rank)
         grown[: len(probability)] += probability / 2
         grown[rank:] += probability / 2
         probability = grown
-    positive = int(doubled[D[D != 0] > 0].sum())
-    smaller = min(positive, int(doubled.sum()) - positive)
+    smaller = int(min(ranks[ranks > 0].sum(), -ranks[ranks < 0].sum()))
     return float(min(1.0, 2 * probability[: smaller + 1].sum()))
+
+
+def doubled_ranks(D: Array) -> NDArray[np.int64]:
+    """Twice the rank of each difference's size, with its sign, as Pratt's test ranks them."""
+    D = D[~np.isnan(D)]
+    ranks = np.rint(2 * stats.rankdata(np.abs(D))).astype(np.int64)
+    signed: NDArray[np.int64] = (np.sign(D).astype(np.int64) * ranks)[D != 0]
+    return signed
 
 
 def superiority(D: Array) -> float:
@@ -201,6 +207,8 @@ class Paired:
         The same in percent of the size of the baseline's mean, where its values have one sign.
     p_value : float
         Wilcoxon's signed-rank test, not corrected.
+    leaning : int
+        Which side the test speaks for, as its doubled ranks add up; negative: the searcher is better.
     superiority : float
         Probability of superiority.
     """
@@ -209,6 +217,7 @@ class Paired:
     difference: Interval
     relative: Interval | None
     p_value: float
+    leaning: int
     superiority: float
 
 
@@ -222,7 +231,8 @@ def paired(losses: Array, baseline: Array) -> Paired:
         size = 100 * _size(losses, baseline) / abs(float(baseline.mean()))
         relative = _settled(relative_interval(D, baseline), size)
     p = signed_rank(D) if D.size else math.nan
-    return Paired(int(known.sum()), difference(losses, baseline), relative, p, superiority(D))
+    leaning = int(doubled_ranks(D).sum())
+    return Paired(int(known.sum()), difference(losses, baseline), relative, p, leaning, superiority(D))
 
 
 def mean_ranks(losses: Array) -> tuple[Array, Array, Array]:

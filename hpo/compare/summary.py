@@ -110,14 +110,17 @@ class TaskSummary:
     def is_ahead(self, one: str, other: str) -> bool:
         """Whether the first of two searchers is told to be the better one.
 
-        By the interval of the difference, and beside the baseline by the corrected test as well. Not where it
-        found no value with a seed with which the other did: the difference knows nothing of that seed.
+        By the interval of the difference, and beside the baseline by the corrected test as well, which may
+        speak for the other where a few large differences make the mean. Not where it found no value with a
+        seed with which the other did: the difference knows nothing of that seed.
         """
         if np.any(self._is_without(one) & ~np.isnan(self.groups[other].final)):
             return False
         pair = paired(self.turn * self.groups[one].final, self.turn * self.groups[other].final)
         tested = {one, other} - {self.baseline} if self.baseline in (one, other) else set()
-        return pair.difference.high < 0 and all(self.p_corrected[name] < SIGNIFICANT for name in tested)
+        return pair.difference.high < 0 and all(
+            pair.leaning < 0 and self.p_corrected[name] < SIGNIFICANT for name in tested
+        )
 
     def difference(self, searcher: str) -> Interval:
         """Mean difference from the baseline in the task's own direction."""

@@ -249,6 +249,19 @@ def test_best_is_only_who_is_told_from_all_others():
     assert said.startswith("tpe has the best mean on t, but B is not clearly behind: B's mean loss is ")
 
 
+@pytest.mark.parametrize("turn", [1.0, -1.0])
+def test_a_test_that_speaks_for_the_other_does_not_make_one_the_best(turn):
+    rng = np.random.default_rng(0)
+    tpe = 10 + 0.1 * rng.normal(size=28)
+    gp = tpe + 0.01 * (1 + rng.random(28))  # a little worse, but for a few seeds with which it is far better
+    gp[:4] -= 3
+    summary = summary_of({"tpe": turn * tpe, "gp": turn * gp}, "tpe", turn)
+    assert summary.pairs["gp"].difference.high < 0
+    assert summary.p_corrected["gp"] < 0.05
+    said = headline(summary, 30)
+    assert said.startswith("gp has the best mean on t, but tpe is not clearly behind: gp's mean loss is 4")
+
+
 def test_one_seed_of_a_searcher_that_was_just_added_does_not_decide():
     rng = np.random.default_rng(2)
     tpe = 2 + 0.05 * rng.normal(size=20)
