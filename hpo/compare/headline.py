@@ -26,8 +26,7 @@ def headline(summary: TaskSummary, n_trials: int) -> str:
 
 def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
     name, baseline = summary.name, summary.baseline
-    # Means over other seeds, as in a comparison that is not finished, may be in another order than the pairs.
-    best = next((one for one in valued if not any(summary.is_ahead(o, one) for o in valued)), valued[0])
+    best = _best(summary, valued)
     rivals = [other for other in valued if other != best and not summary.is_ahead(best, other)]
     behind = f"{_listed(rivals)} {'is' if len(rivals) == 1 else 'are'} not clearly behind" if rivals else ""
     if len(valued) == 1 or baseline not in valued:
@@ -48,6 +47,18 @@ def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
     if not rivals:
         return f"{best} is best on {name}: {gap}."
     return f"{best} has the best mean on {name}, but {behind}: {gap}."
+
+
+def _best(summary: TaskSummary, valued: Sequence[str]) -> str:
+    """Who has the best mean: in every pair, over the seeds that both have.
+
+    Means over other seeds may be in another order than the pairs: where runs are missing or found no value.
+    """
+    for is_behind in (summary.is_behind, lambda one, other: summary.is_ahead(other, one)):
+        for one in valued:
+            if not any(is_behind(one, other) for other in valued):
+                return one
+    return valued[0]
 
 
 def _listed(names: Sequence[str]) -> str:

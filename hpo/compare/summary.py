@@ -16,6 +16,7 @@ from hpo.compare.records import Records
 from hpo.compare.statistics import (
     Interval,
     Paired,
+    difference,
     differences,
     friedman,
     holm,
@@ -121,6 +122,10 @@ class TaskSummary:
         return pair.difference.high < 0 and all(
             pair.leaning < 0 and self.p_corrected[name] < SIGNIFICANT for name in tested
         )
+
+    def is_behind(self, one: str, other: str) -> bool:
+        """Whether the first of two searchers has the worse mean over the seeds that both have."""
+        return self.turn * difference(self.groups[one].final, self.groups[other].final).mean > 0
 
     def difference(self, searcher: str) -> Interval:
         """Mean difference from the baseline in the task's own direction."""

@@ -249,6 +249,17 @@ def test_best_is_only_who_is_told_from_all_others():
     assert said.startswith("tpe has the best mean on t, but B is not clearly behind: B's mean loss is ")
 
 
+def test_who_has_the_best_mean_is_not_said_to_be_behind():
+    # With the seeds with which all found a value gp leads, with those of gp and tpe alone it does not.
+    tpe, gp = np.array([2.0, 2, 2, 2, 2, 2]), np.array([1.0, 1, 2, 4, 4, 4])
+    hard = np.where(np.arange(6) < 3, 9, np.nan)
+    summary = summary_of({"tpe": tpe, "gp": gp, "A": hard}, "tpe")
+    assert summary.order[0] == "gp"
+    said = headline(summary, 30)
+    assert said.startswith("tpe has the best mean on t, but gp and A are not clearly behind: gp's mean ")
+    assert "higher than tpe's (after 30 trials, over 6 paired seeds;" in said
+
+
 @pytest.mark.parametrize("turn", [1.0, -1.0])
 def test_a_test_that_speaks_for_the_other_does_not_make_one_the_best(turn):
     rng = np.random.default_rng(0)
