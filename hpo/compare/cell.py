@@ -177,7 +177,7 @@ def _winner(study: Study, task: Task, seed: int) -> dict[str, Any]:
             returned = task.test(dict(best.params), seed)
             named = returned if hasattr(returned, "items") else {"score": returned}
             scores = {str(name): float(score) for name, score in named.items()}
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failure = f"{type(error).__name__}: {error}"
     return {
         "winner": best.number,

@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -159,17 +160,11 @@ def _run(
         # One file for all cells: data that an objective holds are pickled once, not once a cell.
         payload = Path(folder) / "payload.pkl"
         payload.write_bytes(cloudpickle.dumps((dict(tasks), dict(searchers))))
-        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-            parallel = joblib.Parallel(
-                n_jobs=joblib.cpu_count() if n_jobs is None else n_jobs,
-                return_as="generator_unordered",
-                batch_size=1,
-            )
-            jobs = (joblib.delayed(_attempt)(cell, str(payload)) for cell in waiting)
-            for done, (label, failure) in enumerate(parallel(jobs), n_cells - len(waiting) + 1):
-                bar.update(done, label)
-                if failure is not None:
-                    failures.append(f"{label}: {failure}")
+        outcomes = _outcomes(waiting, payload, joblib.cpu_count() if n_jobs is None else n_jobs)
+        for done, (label, failure) in enumerate(outcomes, n_cells - len(waiting) + 1):
+            bar.update(done, label)
+            if failure is not None:
+                failures.append(f"{label}: {failure}")
         _load.cache_clear()
     if failures:
         raise RuntimeError(
@@ -177,21 +172,52 @@ def _run(
         )
 
 
-def _attempt(cell: Cell, payload: str) -> tuple[str, str | None]:
+def _outcomes(cells: Sequence[Cell], payload: Path, n_jobs: int) -> Iterator[tuple[str, str | None]]:
+    """Run cells; the label of each as it ends, and why it failed.
+
+    A worker process that dies takes the others with it. Which one it was is found by trying what had begun
+    once more, one at a time.
+    """
+    begun = {str(cell): payload.with_name(f"begun-{number}") for number, cell in enumerate(cells)}
+    ended: set[str] = set()
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
+    try:
+        for label, failure in parallel(joblib.delayed(_attempt)(c, payload, begun[str(c)]) for c in cells):
+            ended.add(label)
+            yield label, failure
+        return
+    except BrokenExecutor:
+        left = [cell for cell in cells if str(cell) not in ended]
+        suspects = [cell for cell in left if begun[str(cell)].exists()]
+        if not suspects:
+            raise
+    for marker in begun.values():
+        marker.unlink(missing_ok=True)
+    if len(cells) == 1:
+        yield str(cells[0]), "its worker process died, of a crash, os._exit or want of memory"
+        return
+    for suspect in suspects:
+        yield from _outcomes([suspect], payload, n_jobs)
+    yield from _outcomes([cell for cell in left if cell not in suspects], payload, n_jobs)
+
+
+def _attempt(cell: Cell, payload: Path, begun: Path) -> tuple[str, str | None]:
     """Run one cell in a worker; a cell that fails does not take the others with it."""
+    begun.touch()
     tasks, searchers = _load(payload)
     try:
         run_cell(cell, tasks[cell.task], searchers[cell.searcher])
     except InterruptedCell:
         raise KeyboardInterrupt from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return str(cell), f"{type(error).__name__}: {error}"
     return str(cell), None
 
 
 @lru_cache(maxsize=1)
-def _load(payload: str) -> tuple[dict[str, Task], dict[str, Searcher]]:
-    loaded: tuple[dict[str, Task], dict[str, Searcher]] = cloudpickle.loads(Path(payload).read_bytes())
+def _load(payload: Path) -> tuple[dict[str, Task], dict[str, Searcher]]:
+    loaded: tuple[dict[str, Task], dict[str, Searcher]] = cloudpickle.loads(payload.read_bytes())
     return loaded
 
 

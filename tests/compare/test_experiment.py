@@ -18,7 +18,7 @@ import hpo
 from hpo.compare import Comparison
 from hpo.compare.cell import initial_design
 from hpo.compare.fingerprint import fingerprint
-from tests.compare.problems import SPACE, Faulty, Near, Stubborn, noisy, score, truth
+from tests.compare.problems import SPACE, Faulty, Near, Stubborn, deadly, leaving_test, noisy, score, truth
 
 ROOT = Path(__file__).parents[2]
 TASKS = {"toy": hpo.Task(noisy, SPACE, evaluate=truth, test=score)}
@@ -159,6 +159,22 @@ def test_a_broken_searcher_does_not_take_the_others_with_it(tmp_path):
     with pytest.raises(RuntimeError, match=r"2 of 4 cells failed.*faulty.*ZeroDivisionError"):
         run(tmp_path, searchers={"wide": Near(), "faulty": Faulty()})
     assert len(Comparison.load(tmp_path).cells) == 2
+
+
+def test_a_cell_whose_worker_dies_does_not_take_the_others_with_it(tmp_path):
+    tasks = {"deadly": hpo.Task(deadly, SPACE), "toy": TASKS["toy"]}
+    with pytest.raises(
+        RuntimeError, match=r"2 of 12 cells failed.*: deadly / .* / seed 1: its worker process"
+    ):
+        run(tmp_path, tasks=tasks, repeats=3, n_jobs=2)
+    assert len(Comparison.load(tmp_path).cells) == 10
+
+
+def test_what_leaves_the_process_fails_where_it_was_called(tmp_path):
+    found = run(tmp_path, tasks={"toy": hpo.Task(truth, SPACE, test=leaving_test)}, repeats=1)
+    assert {cell["test_failure"] for cell in found.cells} == {"SystemExit: no test set"}
+    with pytest.raises(RuntimeError, match=r"2 of 2 cells failed.*SystemExit: 4"):
+        run(tmp_path / "b", tasks={"toy": hpo.Task(truth, SPACE, evaluate=lambda _: sys.exit(4))}, repeats=1)
 
 
 def test_grid_gets_no_first_points_and_may_end_early(tmp_path):
