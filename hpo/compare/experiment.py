@@ -159,7 +159,13 @@ def _run(
         bar.update(n_cells - len(waiting), "")
         # One file for all cells: data that an objective holds are pickled once, not once a cell.
         payload = Path(folder) / "payload.pkl"
-        payload.write_bytes(cloudpickle.dumps((dict(tasks), dict(searchers))))
+        try:
+            payload.write_bytes(cloudpickle.dumps((dict(tasks), dict(searchers))))
+        except Exception as error:
+            raise ValueError(
+                f"tasks={tasks!r}: cannot be sent to worker processes ({type(error).__name__}: {error}). "
+                "Open files, locks, connections and the like inside the objective"
+            ) from error
         outcomes = _outcomes(waiting, payload, joblib.cpu_count() if n_jobs is None else n_jobs)
         for done, (label, failure) in enumerate(outcomes, n_cells - len(waiting) + 1):
             bar.update(done, label)

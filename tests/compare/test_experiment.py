@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,6 +169,15 @@ def test_a_cell_whose_worker_dies_does_not_take_the_others_with_it(tmp_path):
     ):
         run(tmp_path, tasks=tasks, repeats=3, n_jobs=2)
     assert len(Comparison.load(tmp_path).cells) == 10
+
+
+def test_what_cannot_be_sent_is_named(tmp_path):
+    lock = threading.Lock()
+    task = hpo.Task(lambda params: params["x"] if lock.locked() else 0.0, SPACE)
+    with pytest.raises(
+        ValueError, match=r"tasks=.*'held'.*cannot be sent to worker processes.*Open files, locks"
+    ):
+        run(tmp_path, tasks={"held": task})
 
 
 def test_what_leaves_the_process_fails_where_it_was_called(tmp_path):
