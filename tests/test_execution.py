@@ -18,6 +18,7 @@ import pytest
 import hpo
 from hpo.execution import LiveTrial, Options, Outcome
 from hpo.execution.executors import ExecutorRunner
+from hpo.execution.workers import _with_threads
 
 SPACE = hpo.Space({"x": hpo.Float(0, 1), "n": hpo.Int(0, 5)})
 
@@ -94,7 +95,43 @@ def test_each_fault_costs_its_own_trial():
         study.enqueue({"x": 0.5, "n": n})
     study.optimize(faulty, n_trials=6, n_jobs=2, trial_timeout=1.0, progress=False)
     assert [t.failure for t in study.trials] == kinds
-    assert study.trials[1].attempt == 2  # a crash is tried once more
+    assert [t.attempt for t in study.trials] == [1, 2, 1, 1, 1, 1]  # a crash alone is tried once more
+
+
+@pytest.mark.parametrize(("given", "expected"), [("2", "2"), ("9", "4"), ("0", "4"), ("", "4"), ("a", "4")])
+def test_fewer_blas_threads_than_a_worker_may_have_stay_as_they_are(monkeypatch, given, expected):
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert _with_threads(4)["OMP_NUM_THREADS"] == expected
+
+
+def test_what_an_executor_has_not_begun_is_withdrawn_with_the_end_of_the_run():
+    numbers = []
+
+    def slow(params, trial):
+        numbers.append(trial.number)
+        time.sleep(0.3)
+        return 1.0
+
+    def fail(study, trial):
+        raise RuntimeError("enough")
+
+    study = hpo.Study(SPACE, searcher="random", seed=0, window=3)
+    with ThreadPoolExecutor(1) as executor, pytest.raises(RuntimeError, match="enough"):
+        study.optimize(slow, 3, n_jobs=3, executor=executor, callbacks=[fail], progress=False)
+    assert 2 not in numbers
+
+
+def test_a_worker_that_dies_between_two_trials_costs_none():
+    def kill_it(study, trial):
+        os.kill(int(trial.value), signal.SIGKILL)
+        os.waitid(os.P_PID, int(trial.value), os.WEXITED | os.WNOWAIT)
+
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    study.optimize(
+        lambda _: os.getpid(), 3, trial_timeout=60, max_retries=0, callbacks=[kill_it], progress=False
+    )
+    assert [str(t.state) for t in study.trials] == ["complete"] * 3
+    assert len({t.value for t in study.trials}) == 3
 
 
 def test_async_order_notes_what_was_not_seen():
@@ -205,7 +242,11 @@ def test_a_retried_trial_of_an_exhausted_space_still_runs(tmp_path):
         note = tmp_path / str(trial.number)
         if params["n"] == 2 and not note.exists():
             note.touch()
+            while len(list(tmp_path.iterdir())) < 3:
+                time.sleep(0.01)
+            time.sleep(0.3)  # until the coordinator has asked for a fourth
             os._exit(1)
+        note.touch()
         return float(params["n"])
 
     study = hpo.Study({"n": hpo.Int(0, 2)}, searcher="grid", window=3)

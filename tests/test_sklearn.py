@@ -15,6 +15,8 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import check_estimator
 
 import hpo
+from hpo.searchers import resolve
+from hpo.sklearn import _check_name
 
 X, y = load_iris(return_X_y=True)
 SPACE = {"max_depth": hpo.Int(1, 6), "min_samples_leaf": hpo.Int(1, 20)}
@@ -112,6 +114,20 @@ def test_every_configuration_is_scored_on_the_same_folds():
     ).fit(X, y)  # fmt: skip
     # Both values mean all four features: the same tree, so the same scores on the same folds.
     assert found.cv_results_["mean_test_score"][0] == found.cv_results_["mean_test_score"][1]
+
+
+@pytest.mark.parametrize("of", [iter, list])
+def test_folds_may_be_an_iterable_that_is_read_once(of):
+    folds = list(KFold(3, shuffle=True, random_state=0).split(X, y))
+    found = search(cv=of(folds)).fit(X, y)
+    assert list(found.cv_results_["params"]) == list(search(cv=folds).fit(X, y).cv_results_["params"])
+    again = cross_val_score(DecisionTreeClassifier(random_state=0, **found.best_params_), X, y, cv=folds)
+    assert found.best_score_ == pytest.approx(again.mean())
+
+
+def test_a_searcher_by_name_knows_the_budget():
+    found = search(searcher="genetic", n_trials=5).fit(X, y)
+    assert found.study_.searcher == resolve("genetic", 5) != resolve("genetic")
 
 
 def test_groups_and_small_spaces():
@@ -217,6 +233,12 @@ def test_names_below_a_searched_step_and_those_of_lenient_estimators_are_taken()
     )
     found.fit(X, y)
     assert any("clf__estimator__max_depth" in trial.params for trial in found.study_.trials)
+    space = {  # where the outer condition does not hold, the pipeline's own step stands there
+        "kind": ["own", "bag"],
+        "clf": hpo.Categorical([bag], when={"kind": "bag"}),
+        "clf__C": hpo.Float(0.1, 1, when={"kind": "own"}),
+    }
+    _check_name("clf__C", hpo.Space(space), pipe)
     found = hpo.SearchCV(Lenient(), {"anything": [0, 1]}, searcher="grid", n_trials=2, cv=2)
     assert len(found.fit(X, y).study_.trials) == 2
 

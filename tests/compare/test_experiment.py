@@ -187,6 +187,19 @@ def test_what_leaves_the_process_fails_where_it_was_called(tmp_path):
         run(tmp_path / "b", tasks={"toy": hpo.Task(truth, SPACE, evaluate=lambda _: sys.exit(4))}, repeats=1)
 
 
+def test_first_points_are_independent_draws_not_the_lowest_of_many():
+    space = hpo.Space({"x": hpo.Float(0, 1)})
+    x = [params["x"] for seed in range(40) for params in initial_design(space, 5, seed)]
+    assert np.mean(x) == pytest.approx(0.5, abs=0.1)
+    assert len(set(x)) == 200
+
+
+def test_names_that_make_the_same_file_name_are_kept_apart(tmp_path):
+    names = ["a b", "a/b", "a-b"]
+    run(tmp_path, tasks=dict.fromkeys(names, TASKS["toy"]), repeats=1)
+    assert len(stamps(tmp_path)) == 6
+
+
 def test_grid_gets_no_first_points_and_may_end_early(tmp_path):
     frame = run(tmp_path, searchers={"grid": Stubborn(), "wide": Near()}).dataframe()
     grid = frame[frame.searcher == "grid"]

@@ -11,10 +11,10 @@ from hpo.compare.curves import Runs, by_time, incumbents, runs
 from hpo.compare.digits import column
 from hpo.compare.figures import against_time, against_trials, final_distribution, time_spent
 from hpo.compare.headline import headline
-from hpo.compare.report import _every_pair, _paired
+from hpo.compare.report import _every_pair, _final, _paired, _times
 from hpo.compare.statistics import Interval, holm, interval, paired
 from hpo.compare.summary import TaskSummary, rank, summarise
-from tests.compare.problems import SPACE, Ideal, Near, broken_test, negative, noisy, score, truth
+from tests.compare.problems import SPACE, Ideal, Near, Stubborn, broken_test, negative, noisy, score, truth
 
 PAIR = {"gp": Near(0.1), "random": Near(), "tpe": Near(0.4)}
 NASTY = 'a|b<script>alert("1")</script> & *c*'
@@ -62,6 +62,8 @@ def test_incumbents_are_chosen_by_what_was_seen_and_valued_without_noise():
     trials = [{"value": v, "noise_free": t} for v, t in zip(seen, true)]
     assert incumbents(trials, "minimize").tolist() == [2.9, 2.9, 2.2, 2.2, 1.4]
     assert incumbents(trials, "maximize").tolist() == [2.9] * 5
+    equals = [{"value": 1.0, "noise_free": t} for t in (0.9, 0.8)]
+    assert incumbents(equals, "minimize").tolist() == [0.9, 0.9]  # the earliest, as the study's best
     assert math.isnan(incumbents([{"value": None, "noise_free": None}], "minimize")[0])
 
 
@@ -103,14 +105,35 @@ def test_a_clear_winner_is_called_best(tmp_path):
 
 
 def test_maximising_is_the_mirror_of_minimising(tmp_path):
-    down = summarise(run(tmp_path / "a", {"t": hpo.Task(truth, SPACE)}), "t")
-    up = summarise(run(tmp_path / "b", {"t": hpo.Task(negative, SPACE, direction="maximize")}), "t")
+    down = summarise(run(tmp_path / "a", {"t": hpo.Task(truth, SPACE)}, repeats=5), "t")
+    up = hpo.Task(negative, SPACE, direction="maximize")
+    up = summarise(run(tmp_path / "b", {"t": up}, repeats=5), "t")
     assert up.order == down.order
     for name in ("gp", "random"):
         assert up.p_corrected[name] == down.p_corrected[name]
         assert up.difference(name).mean == pytest.approx(-down.difference(name).mean)
         assert up.pairs[name].relative.mean == pytest.approx(down.pairs[name].relative.mean)
+        assert up.difference(name).low == pytest.approx(-down.difference(name).high)
+    assert [(w.searcher, w.seed, w.number) for w in up.winners] == [
+        (w.searcher, w.seed, w.number) for w in down.winners
+    ]
+    assert [w.value for w in down.winners] == sorted(final.min() for final in _finals(down))
+    best, worst = zip(*((float(row[2]), float(row[3])) for row in _final(up).rows))
+    assert all(b > w for b, w in zip(best, worst))
     assert ("lower" in headline(down, 12)) == ("higher" in headline(up, 12))
+
+
+def _finals(summary):
+    return [group.final for group in summary.groups.values()]
+
+
+def test_a_searcher_that_ran_out_keeps_what_it_found(tmp_path):
+    found = run(tmp_path, {"t": hpo.Task(truth, SPACE)}, repeats=1, searchers={"grid": Stubborn()})
+    group = runs(found, "t")["grid"]
+    assert group.made.tolist() == [4]
+    for curve in (group.best, group.training, group.searching):
+        assert curve.shape == (1, 12)
+        assert set(curve[0, 3:]) == {curve[0, 3]}
 
 
 def test_several_tasks_are_ranked(tmp_path):
@@ -125,6 +148,11 @@ def test_several_tasks_are_ranked(tmp_path):
 def test_an_unfinished_comparison_says_so(toy, tmp_path):
     partial = hpo.compare.Comparison(toy.plan, toy.cells[:7])
     assert "5 of 12 runs are missing" in partial.report(tmp_path / "report.html").read_text()
+    groups = runs(partial, "toy")
+    for figure in (against_trials(groups, "loss"), against_time(groups, "loss")):
+        # The last trial's mean is that of the runs there are.
+        curves = {trace.name: trace.y for trace in figure.data if trace.name}
+        assert curves["tpe"][-1] == pytest.approx(np.nanmean(groups["tpe"].final))
     with pytest.raises(ValueError, match="no finished run"):
         hpo.compare.Comparison(toy.plan, []).report(tmp_path / "none.html")
 
@@ -377,4 +405,7 @@ def test_long_names_leave_room_for_the_numbers_and_the_plots(tmp_path):
 def test_time_a_trial_is_of_the_trials_that_were_made(tmp_path):
     small = hpo.Task(lambda p: float(p["n"]), {"n": hpo.Int(1, 3)})
     found = run(tmp_path, {"t": small}, repeats=2, searchers={"grid": "grid"})
-    assert runs(found, "t")["grid"].made.tolist() == [3.0, 3.0]
+    group = runs(found, "t")["grid"]
+    assert group.made.tolist() == [3.0, 3.0]
+    (row,) = _times(summarise(found, "t")).rows
+    assert float(row[3]) == pytest.approx(1000 * np.mean(group.searching[:, -1] / 3), rel=0.01)
