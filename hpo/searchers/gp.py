@@ -30,8 +30,9 @@ class GPSearcher(Searcher):
     Parameters
     ----------
     n_initial : int
-        Trials with a value before the model is used; the first is the centre of the space. Raise
-        it only where the objective is so noisy that a handful of trials mislead.
+        Trials with a value before the model is used, which are more as long as all values are equal; the
+        first is the centre of the space. Raise it only where the objective is so noisy that a handful of
+        trials mislead.
     warp : str
         How outputs are transformed: ``"half-rank"`` keeps the spacing of the better half and only the
         order of the worse, ``"raw"`` keeps all of it: only for an objective whose worst values are as
@@ -91,8 +92,10 @@ class GPSearcher(Searcher):
     def _suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         seen = _Seen(space, history)
         features = self.features(space)
-        complete = history.complete
-        if int(complete.sum()) < self.n_initial:
+        y = history.y[history.complete]
+        # Equal values say nothing of length scales: a fit would make them longer without end, and then
+        # the most uncertain points would be the corners of the space, whatever was tried.
+        if len(y) < self.n_initial or y.min() == y.max():
             u = _spread_out(space, history, seen, features, self.initial_width, rng)
             return Suggestion(space.decode(u[None])[0], {"reason": "initial"})
         model = Surrogate.fitted(features, history, self.warp, self.prior, self.inflation)

@@ -103,6 +103,21 @@ def test_learns_where_trials_fail():
     assert min(v for v in values if v is not None) < -0.6
 
 
+def test_equal_values_do_not_send_it_to_the_corners():
+    """Chance accuracy outside of a small valley: until a trial falls into it, trials fill the space."""
+    space = Space({"x": Float(0, 1), "y": Float(0, 1)})
+
+    def valley(p):
+        return min((abs(p["x"] - 0.6) + abs(p["y"] - 0.3)) / 0.3, 1.0)
+
+    for seed in range(5):
+        values = run(space, valley, 30, seed)[1]
+        assert min(values) < 0.1
+    points = space.encode(run(space, lambda p: 1.0, 20)[0])
+    assert (np.abs(points - 0.5) <= 0.4).all()
+    assert (np.abs(points[:, None] - points).max(2) + np.eye(20)).min() > 0.02
+
+
 def test_a_history_from_elsewhere_needs_no_info():
     space = SPACES[1]
     U = space.sample(15, np.random.default_rng(0))
