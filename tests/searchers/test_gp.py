@@ -118,6 +118,24 @@ def test_equal_values_do_not_send_it_to_the_corners():
     assert (np.abs(points[:, None] - points).max(2) + np.eye(20)).min() > 0.02
 
 
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ([0.5, 0.6, 0.7, 0.8, 0.9], "initial"),
+        ([0.5, 0.6, 0.7, 0.8, 0.9, 1.0], "expected improvement"),
+        ([0.5, 0.6] + [None] * 9, "initial"),
+        ([0.5, 0.6] + [None] * 10, "expected improvement"),
+        ([0.5, 0.5] + [None] * 10, "initial"),
+        ([None] * 20, "initial"),
+    ],
+)
+def test_the_model_waits_for_values_but_not_for_ever_where_trials_fail(values, reason):
+    space = Space({"x": Float(0, 1), "y": Float(0, 1)})
+    configurations = space.decode(space.sample(len(values), np.random.default_rng(0)))
+    history = History.build(space, configurations, [np.nan if v is None else v for v in values])
+    assert GPSearcher().suggest(space, history, generator(0, 0)).info["reason"] == reason
+
+
 def test_a_history_from_elsewhere_needs_no_info():
     space = SPACES[1]
     U = space.sample(15, np.random.default_rng(0))
