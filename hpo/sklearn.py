@@ -28,9 +28,10 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
     ----------
     estimator : estimator
     space : Space or mapping
-        Names as in ``estimator.set_params`` (``step__name`` in a pipeline); the notation of
-        `RandomizedSearchCV` is accepted. A parameter that is absent from a configuration keeps the
-        estimator's own value.
+        Names as in ``estimator.set_params`` (``step__name`` in a pipeline). Of the notation of
+        `RandomizedSearchCV` lists and ``scipy.stats``' randint, uniform and loguniform are accepted; what
+        it says by a list of spaces, ``when`` says here. A parameter that is absent from a configuration
+        keeps the estimator's own value.
     searcher : str or Searcher
     n_trials : int
         Configurations to evaluate; fewer where the space has fewer.
