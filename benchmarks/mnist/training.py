@@ -124,22 +124,13 @@ def train_epochs(
             check_finite(X[rows[n_held:]])
         for batch, target, rate in zip(batches, targets, rates.tolist()):
             optimiser.learning_rate = rate
-            gather(X, batch, out=x_buffer)
+            # In this mode `take` writes into `out` directly; the rows are in range.
+            X.take(batch, axis=0, out=x_buffer, mode="clip")
             if epoch == 0:
                 check_finite(x_buffer)
             x = shifted(x_buffer, max_shift, rng, moved) if max_shift else x_buffer
             total += network.step(x, target, optimiser)
         yield total / n_batches
-
-
-def gather(X: Array, rows: Array, out: Array) -> None:
-    """out ← the rows of X (n, m), which is row-major.
-
-    The first number of each row is read before all else: the waits for far places in memory overlap then,
-    while a row that is copied whole keeps the next one waiting.
-    """
-    X[:, 0][rows]
-    X.take(rows, axis=0, out=out, mode="clip")  # lets take write into `out` directly; the rows are in range
 
 
 def check_finite(x: Array) -> None:
