@@ -91,10 +91,9 @@ class Features:
         parts = [np.equal.outer(scale, np.arange(n_scales)), np.equal.outer(offset, np.arange(sum(m)))]
         return np.hstack(parts).astype(np.float64)
 
-    def n_active(self, X: Array) -> NDArray[np.int64]:
-        """How many columns with a length scale are active in each point, (n,)."""
-        active: NDArray[np.int64] = (~np.isnan(X[:, self.columns])).sum(1)
-        return active
+    def most_active(self, X: Array) -> int:
+        """How many columns with a length scale are active in the point that has the most of them."""
+        return int((~np.isnan(X[:, self.columns])).sum(1).max())
 
     def __call__(self, X: Array) -> Array:
         """Features of points, (n, p)."""

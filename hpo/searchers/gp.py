@@ -30,9 +30,9 @@ class GPSearcher(Searcher):
     Parameters
     ----------
     n_initial : int
-        Trials with a value before the model is used, the first the centre of the space; with twice as many
-        trials in all two different values are enough. Raise it only where the objective is so noisy that a
-        handful of trials mislead.
+        Trials with a value, not all of them equal, before the model is used; the first is the centre of the
+        space. With twice as many trials in all, two different values are enough. Raise it only where the
+        objective is so noisy that a handful of trials mislead.
     warp : str
         How outputs are transformed: ``"half-rank"`` keeps the spacing of the better half and only the
         order of the worse, ``"raw"`` keeps all of it: only for an objective whose worst values are as
@@ -97,7 +97,7 @@ class GPSearcher(Searcher):
         is_early = len(y) < self.n_initial and len(history) < 2 * self.n_initial
         # Equal values say nothing of length scales: a fit would make them longer without end, and then
         # the most uncertain points would be the corners of the space, whatever was tried.
-        if is_early or len(np.unique(y)) < 2:
+        if is_early or not (len(y) and y.min() < y.max()):
             u = _spread_out(space, history, seen, features, self.initial_width, rng)
             return Suggestion(space.decode(u[None])[0], {"reason": "initial"})
         model = Surrogate.fitted(features, history, self.warp, self.prior, self.inflation)

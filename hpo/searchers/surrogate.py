@@ -105,8 +105,7 @@ class Surrogate:
             # The believer's fantasy: the mean stays, the uncertainty at pending points goes.
             Z_pending = features(history.pending[-MAX_PENDING:])
             posterior = posterior.given(Z_pending, posterior.predict(Z_pending)[0])
-        n_parameters = int(features.n_active(X).max())
-        factor = inflation(n_parameters, memory["surprise"])
+        factor = inflation(features.most_active(X), memory["surprise"])
         return cls(features, posterior, success, best, factor, memory)
 
     def tells_apart(self, Z: Array, share: float) -> NDArray[np.bool_]:
