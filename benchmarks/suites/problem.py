@@ -11,16 +11,12 @@ import numpy as np
 import hpo
 
 
-class Problem(Protocol):
-    """An objective whose best value is known."""
+class Objective(Protocol):
+    """What is searched, and what a configuration is worth without noise."""
 
     @property
     def space(self) -> hpo.Space:
         """What to search."""
-
-    @property
-    def optimum(self) -> float:
-        """Smallest value of `truth` over the space."""
 
     def observe(self, params: dict[str, Any], seed: int = 0) -> float:
         """One evaluation; the same for the same configuration and seed. May raise: the trial fails."""
@@ -29,7 +25,15 @@ class Problem(Protocol):
         """The value without noise."""
 
 
-def task(problem: Problem) -> hpo.Task:
+class Problem(Objective, Protocol):
+    """An objective whose best value is known."""
+
+    @property
+    def optimum(self) -> float:
+        """Smallest value of `truth` over the space."""
+
+
+def task(problem: Objective) -> hpo.Task:
     """A problem for `hpo.compare`, which judges the incumbent by its noise-free value."""
     return hpo.Task(problem.observe, problem.space, evaluate=problem.truth)
 

@@ -12,7 +12,7 @@ FLOOR                                   a thousandth of random search's regret c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -122,17 +122,32 @@ def regrets(comparison: Comparison, problems: Mapping[str, Problem], random: Arr
     ValueError
         If a run is missing, or no run of a problem has a value.
     """
-    searchers, seeds = comparison.searchers, comparison.plan["seeds"]
-    cubes = []
-    for name, problem in problems.items():
-        groups = runs(comparison, name)
-        for searcher in searchers:
-            # A missing run would look like one in which every trial failed.
-            if missing := [s for s, cell in zip(seeds, groups[searcher].cells) if cell is None]:
-                raise ValueError(f"comparison: {searcher} has not finished {name} with seed {missing[0]}")
-        best = np.stack([groups[searcher].best for searcher in searchers])
-        cubes.append(np.maximum(best - problem.optimum, 0.0))
-    return Regrets(searchers, list(problems), np.stack(cubes, axis=1), random)
+    optima = np.array([problem.optimum for problem in problems.values()])
+    R = np.maximum(_best(comparison, list(problems)) - optima[:, None, None], 0.0)
+    return Regrets(comparison.searchers, list(problems), R, random)
+
+
+def regrets_among(comparison: Comparison, problems: Sequence[str], unit: str = "random") -> Regrets:
+    """Regrets where nobody knows the optimum: above the lowest value that any of the runs has found.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    problems : sequence of str
+        Tasks of it.
+    unit : str
+        The searcher, one of the comparison's, whose mean regret is 1.
+
+    Raises
+    ------
+    ValueError
+        If a run is missing, or no run of a problem has a value.
+    """
+    best = _best(comparison, problems)
+    R = best - np.fmin.reduce(best, axis=(0, 2, 3), keepdims=True)
+    unscaled = Regrets(comparison.searchers, problems, R, np.ones((len(problems), R.shape[-1])))
+    own = unscaled.R[comparison.searchers.index(unit)].mean(axis=1)
+    return replace(unscaled, random=np.maximum(own, np.finfo(float).tiny))
 
 
 def random_regret(
@@ -156,6 +171,20 @@ def random_regret(
         for name, problem in problems.items()
     ]
     return np.array(kept(parts, f"problems, {RANDOM_RUNS} runs of random search alone", n_jobs))
+
+
+def _best(comparison: Comparison, problems: Sequence[str]) -> Array:
+    """Value without noise of the best observed configuration, (searchers, problems, seeds, trials)."""
+    searchers, seeds = comparison.searchers, comparison.plan["seeds"]
+    cubes = []
+    for name in problems:
+        groups = runs(comparison, name)
+        for searcher in searchers:
+            # A missing run would look like one in which every trial failed.
+            if missing := [s for s, cell in zip(seeds, groups[searcher].cells) if cell is None]:
+                raise ValueError(f"comparison: {searcher} has not finished {name} with seed {missing[0]}")
+        cubes.append(np.stack([groups[searcher].best for searcher in searchers]))
+    return np.stack(cubes, axis=1)
 
 
 def _random_curve(problem: Problem, n_trials: int) -> Array:

@@ -8,7 +8,7 @@ import hpo
 from benchmarks.__main__ import main
 from benchmarks.suites.collection import functions
 from benchmarks.suites.problem import task
-from benchmarks.suites.regret import FLOOR, Regrets, _incumbents, random_regret, regrets
+from benchmarks.suites.regret import FLOOR, Regrets, _incumbents, random_regret, regrets, regrets_among
 
 
 def made():
@@ -92,6 +92,19 @@ def test_a_comparison_with_a_run_missing_is_refused(tmp_path):
     (tmp_path / "cells" / "branin" / "genetic" / "1.json").unlink()
     with pytest.raises(ValueError, match="genetic has not finished branin with seed 1"):
         regrets(hpo.compare.Comparison.load(tmp_path), problems, random)
+
+
+def test_without_a_known_optimum_the_lowest_value_found_takes_its_place(tmp_path):
+    problem = functions()["branin"]
+    comparison = hpo.compare(
+        {"branin": task(problem)}, ["gp", "random"], n_trials=10, repeats=3, n_initial=0,
+        out=tmp_path, n_jobs=1, progress=False,
+    )  # fmt: skip
+    known = regrets(comparison, {"branin": problem}, np.ones((1, 10)))
+    among = regrets_among(comparison, ["branin"])
+    assert among.R.min() == 0.0
+    np.testing.assert_allclose(among.R, known.R - known.R.min())
+    np.testing.assert_allclose(among.normalised(10)[among.searchers.index("random")], 1.0)
 
 
 def test_the_command_prints_the_tables_and_draws_the_page(tmp_path):

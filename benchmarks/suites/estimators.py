@@ -1,0 +1,332 @@
+"""Real searches: estimators of scikit-learn on small data, as a person would tune them.
+
+The value that a search sees is cross-validated, with the folds and the estimator's draws of its seed; the
+value without noise is the mean over others. Nobody knows the best one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_wine,
+    make_classification,
+    make_friedman1,
+)
+from sklearn.decomposition import PCA
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestRegressor,
+)
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import ElasticNet, LogisticRegression, SGDClassifier
+from sklearn.metrics import log_loss
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.svm import SVC
+
+import hpo
+
+Data = tuple[NDArray[Any], NDArray[Any]]
+N_FOLDS = 3
+JUDGING_SEEDS = (10_001, 10_002, 10_003)  # of the folds of `truth`; no search sees them
+LEAST_PROBABILITY = 1e-4  # so that one confident mistake does not make up a log loss
+
+
+@dataclass(frozen=True)
+class Search:
+    """One estimator, its space, and the data on which it is cross-validated.
+
+    Parameters
+    ----------
+    estimator : callable
+        ``estimator(params, seed)``: unfitted.
+    space : hpo.Space
+    data : str
+        A key of `DATA`.
+    loss : str
+        A key of `LOSSES`.
+    """
+
+    estimator: Callable[[Mapping[str, Any], int], Any]
+    space: hpo.Space
+    data: str
+    loss: str
+
+    def observe(self, params: Mapping[str, Any], seed: int = 0) -> float:
+        """Cross-validated loss with the folds and the draws of a seed.
+
+        Raises
+        ------
+        ValueError
+            If the estimator diverges or cannot be fitted: the trial fails.
+        """
+        X, y = DATA[self.data]()
+        folds = KFold if self.loss == "squared error" else StratifiedKFold
+        method = "predict_proba" if self.loss == "log loss" else "predict"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as that a fit has not converged: its loss tells
+            predicted = cross_val_predict(
+                self.estimator(params, seed), X, y,
+                cv=folds(N_FOLDS, shuffle=True, random_state=seed), method=method,
+            )  # fmt: skip
+        if not np.isfinite(predicted).all():
+            raise ValueError("the estimator diverged: what it predicts is not finite")
+        return LOSSES[self.loss](y, predicted)
+
+    def truth(self, params: Mapping[str, Any]) -> float:
+        """Mean loss over other folds and draws, that of a guess for those with which it diverges."""
+        return float(np.mean([self._judged(params, seed) for seed in JUDGING_SEEDS]))
+
+    def _judged(self, params: Mapping[str, Any], seed: int) -> float:
+        try:
+            return self.observe(params, seed)
+        except ValueError:
+            return OF_A_GUESS[self.loss]
+
+
+def _log_loss(y: NDArray[Any], probabilities: NDArray[Any]) -> float:
+    clipped = np.maximum(probabilities, LEAST_PROBABILITY)
+    return float(log_loss(y, clipped / clipped.sum(axis=1, keepdims=True)))
+
+
+LOSSES: dict[str, Callable[[NDArray[Any], NDArray[Any]], float]] = {
+    "log loss": _log_loss,
+    "error": lambda y, predicted: float(np.mean(y != predicted)),
+    "squared error": lambda y, predicted: float(np.mean((y - predicted) ** 2) / np.var(y)),
+}
+# Of a guess that knows nothing; ten classes where it matters.
+OF_A_GUESS = {"log loss": float(np.log(10)), "error": 0.9, "squared error": 1.0}
+
+
+@lru_cache
+def _digits() -> Data:
+    X, y = load_digits(return_X_y=True)
+    chosen = np.random.default_rng(0).permutation(len(X))[:400]
+    return X[chosen] / 16.0, y[chosen]
+
+
+@lru_cache
+def _clusters() -> Data:
+    X, y = make_classification(
+        400, 20, n_informative=6, n_classes=3, n_clusters_per_class=2, flip_y=0.05, random_state=11
+    )
+    return X, y
+
+
+@lru_cache
+def _friedman() -> Data:
+    X, y = make_friedman1(300, 10, noise=1.0, random_state=12)
+    return X, y
+
+
+DATA: dict[str, Callable[[], Data]] = {
+    "digits": _digits,
+    "clusters": _clusters,
+    "friedman": _friedman,
+    "breast cancer": lru_cache(lambda: load_breast_cancer(return_X_y=True)),
+    "diabetes": lru_cache(lambda: load_diabetes(return_X_y=True)),
+    "wine": lru_cache(lambda: load_wine(return_X_y=True)),
+}
+
+
+def _boosting(params: Mapping[str, Any], seed: int) -> Any:
+    return HistGradientBoostingClassifier(early_stopping=False, random_state=seed, **params)
+
+
+def _boosting_of_numbers(params: Mapping[str, Any], seed: int) -> Any:
+    return HistGradientBoostingRegressor(early_stopping=False, random_state=seed, **params)
+
+
+def _trees(params: Mapping[str, Any], seed: int) -> Any:
+    return ExtraTreesClassifier(40, random_state=seed, **params)
+
+
+def _forest(params: Mapping[str, Any], seed: int) -> Any:
+    return RandomForestRegressor(40, random_state=seed, **params)
+
+
+def _vectors(params: Mapping[str, Any], seed: int) -> Any:
+    return make_pipeline(StandardScaler(), SVC(random_state=seed, **params))
+
+
+def _neighbours(params: Mapping[str, Any], seed: int) -> Any:
+    own = dict(params)
+    reduced = PCA(own.pop("n_components"), whiten=own.pop("whiten"), random_state=seed)
+    return make_pipeline(StandardScaler(), reduced, KNeighborsClassifier(**own))
+
+
+def _descent(params: Mapping[str, Any], seed: int) -> Any:
+    model = SGDClassifier(loss="log_loss", penalty="elasticnet", max_iter=30, random_state=seed, **params)
+    return make_pipeline(StandardScaler(), model)
+
+
+def _network(params: Mapping[str, Any], seed: int) -> Any:
+    own = dict(params)
+    layer = (own.pop("units"),)
+    return make_pipeline(StandardScaler(), MLPClassifier(layer, max_iter=25, random_state=seed, **own))
+
+
+def _kernel(params: Mapping[str, Any], seed: int) -> Any:
+    return make_pipeline(StandardScaler(), KernelRidge(**params))
+
+
+def _polynomial(params: Mapping[str, Any], seed: int) -> Any:
+    own = dict(params)
+    powers = PolynomialFeatures(own.pop("degree"), interaction_only=own.pop("interaction_only"))
+    return make_pipeline(StandardScaler(), powers, StandardScaler(), ElasticNet(max_iter=300, **own))
+
+
+def _any_classifier(params: Mapping[str, Any], seed: int) -> Any:
+    own = {name.partition(": ")[2]: value for name, value in params.items() if ": " in name}
+    makers: dict[str, Callable[..., Any]] = {
+        "SVC": SVC,
+        "neighbours": KNeighborsClassifier,
+        "logistic": lambda **own: LogisticRegression(max_iter=200, **own),
+        "trees": lambda **own: ExtraTreesClassifier(30, random_state=seed, **own),
+        "SGD": lambda **own: SGDClassifier(penalty="elasticnet", max_iter=30, random_state=seed, **own),
+    }
+    return make_pipeline(StandardScaler(), makers[params["classifier"]](**own))
+
+
+BOOSTING = hpo.Space(
+    {
+        "learning_rate": hpo.Float(0.005, 1.0, log=True),
+        "max_iter": hpo.Int(10, 100, log=True),
+        "max_leaf_nodes": hpo.Int(2, 31, log=True),
+        "min_samples_leaf": hpo.Int(1, 60, log=True),
+        "l2_regularization": hpo.Float(1e-6, 1e2, log=True),
+        "max_features": hpo.Float(0.1, 1.0),
+        "max_depth": hpo.Int(1, 12),
+    }
+)
+TREES = hpo.Space(
+    {
+        "max_features": hpo.Float(0.02, 1.0),
+        "min_samples_leaf": hpo.Int(1, 30, log=True),
+        "max_depth": hpo.Int(2, 25),
+        "criterion": hpo.Categorical(["gini", "entropy"]),
+        "min_impurity_decrease": hpo.Float(1e-6, 1e-1, log=True),
+        "bootstrap": hpo.Categorical([False, True]),
+        "max_samples": hpo.Float(0.1, 1.0, when={"bootstrap": True}),
+    }
+)
+FOREST = hpo.Space(
+    {
+        "max_features": hpo.Float(0.02, 1.0),
+        "min_samples_leaf": hpo.Int(1, 30, log=True),
+        "max_depth": hpo.Int(2, 25),
+        "max_samples": hpo.Float(0.1, 1.0),
+        "ccp_alpha": hpo.Float(1e-6, 1.0, log=True),
+    }
+)
+VECTORS = hpo.Space(
+    {
+        "C": hpo.Float(1e-3, 1e4, log=True),
+        "kernel": hpo.Categorical(["rbf", "poly", "sigmoid"]),
+        "gamma": hpo.Float(1e-6, 10.0, log=True),
+        "degree": hpo.Int(2, 5, when={"kernel": "poly"}),
+        "coef0": hpo.Float(-1.0, 1.0, when={"kernel": ["poly", "sigmoid"]}),
+    }
+)
+NEIGHBOURS = hpo.Space(
+    {
+        "n_neighbors": hpo.Int(1, 60, log=True),
+        "weights": hpo.Categorical(["uniform", "distance"]),
+        "p": hpo.Float(1.0, 3.0),
+        "n_components": hpo.Int(2, 40),
+        "whiten": hpo.Categorical([False, True]),
+    }
+)
+DESCENT = hpo.Space(
+    {
+        "alpha": hpo.Float(1e-7, 1.0, log=True),
+        "l1_ratio": hpo.Float(0.0, 1.0),
+        "learning_rate": hpo.Categorical(["optimal", "constant", "invscaling", "adaptive"]),
+        "eta0": hpo.Float(
+            1e-5, 1.0, log=True, when={"learning_rate": ["constant", "invscaling", "adaptive"]}
+        ),
+        "power_t": hpo.Float(0.1, 0.9, when={"learning_rate": "invscaling"}),
+        "average": hpo.Categorical([False, True]),
+    }
+)
+NETWORK = hpo.Space(
+    {
+        "units": hpo.Int(2, 128, log=True),
+        "alpha": hpo.Float(1e-7, 10.0, log=True),
+        "learning_rate_init": hpo.Float(1e-5, 1.0, log=True),
+        "batch_size": hpo.Int(8, 128, log=True),
+        "activation": hpo.Categorical(["relu", "tanh", "logistic"]),
+        "solver": hpo.Categorical(["adam", "sgd"]),
+        "momentum": hpo.Float(0.0, 0.99, when={"solver": "sgd"}),
+    }
+)
+KERNEL = hpo.Space(
+    {
+        "alpha": hpo.Float(1e-6, 1e2, log=True),
+        "kernel": hpo.Categorical(["rbf", "laplacian", "poly"]),
+        "gamma": hpo.Float(1e-6, 1e1, log=True),
+        "degree": hpo.Int(1, 4, when={"kernel": "poly"}),
+        "coef0": hpo.Float(0.0, 5.0, when={"kernel": "poly"}),
+    }
+)
+POLYNOMIAL = hpo.Space(
+    {
+        "alpha": hpo.Float(1e-4, 10.0, log=True),
+        "l1_ratio": hpo.Float(0.0, 1.0),
+        "degree": hpo.Int(1, 3),
+        "interaction_only": hpo.Categorical([False, True]),
+    }
+)
+CLASSIFIERS = hpo.Space(
+    {
+        "classifier": hpo.Categorical(["SVC", "neighbours", "logistic", "trees", "SGD"]),
+        "SVC: C": hpo.Float(1e-3, 1e4, log=True, when={"classifier": "SVC"}),
+        "SVC: gamma": hpo.Float(1e-6, 10.0, log=True, when={"classifier": "SVC"}),
+        "neighbours: n_neighbors": hpo.Int(1, 60, log=True, when={"classifier": "neighbours"}),
+        "neighbours: weights": hpo.Categorical(["uniform", "distance"], when={"classifier": "neighbours"}),
+        "neighbours: p": hpo.Float(1.0, 3.0, when={"classifier": "neighbours"}),
+        "logistic: C": hpo.Float(1e-5, 1e4, log=True, when={"classifier": "logistic"}),
+        "trees: max_features": hpo.Float(0.05, 1.0, when={"classifier": "trees"}),
+        "trees: min_samples_leaf": hpo.Int(1, 20, log=True, when={"classifier": "trees"}),
+        "SGD: alpha": hpo.Float(1e-7, 1e-1, log=True, when={"classifier": "SGD"}),
+        "SGD: l1_ratio": hpo.Float(0.0, 1.0, when={"classifier": "SGD"}),
+    }
+)
+
+
+def estimators() -> dict[str, Search]:
+    """Seventeen searches by name: what is tuned, and on what."""
+    return {
+        "boosting, breast cancer": Search(_boosting, BOOSTING, "breast cancer", "log loss"),
+        "boosting, clusters": Search(_boosting, BOOSTING, "clusters", "log loss"),
+        "boosting, diabetes": Search(_boosting_of_numbers, BOOSTING, "diabetes", "squared error"),
+        "boosting, friedman": Search(_boosting_of_numbers, BOOSTING, "friedman", "squared error"),
+        "trees, digits": Search(_trees, TREES, "digits", "log loss"),
+        "trees, clusters": Search(_trees, TREES, "clusters", "log loss"),
+        "forest, friedman": Search(_forest, FOREST, "friedman", "squared error"),
+        "support vectors, digits": Search(_vectors, VECTORS, "digits", "error"),
+        "support vectors, clusters": Search(_vectors, VECTORS, "clusters", "error"),
+        "neighbours, digits": Search(_neighbours, NEIGHBOURS, "digits", "error"),
+        "descent, breast cancer": Search(_descent, DESCENT, "breast cancer", "log loss"),
+        "network, digits": Search(_network, NETWORK, "digits", "log loss"),
+        "network, wine": Search(_network, NETWORK, "wine", "log loss"),
+        "kernel ridge, diabetes": Search(_kernel, KERNEL, "diabetes", "squared error"),
+        "polynomial, friedman": Search(_polynomial, POLYNOMIAL, "friedman", "squared error"),
+        "any classifier, digits": Search(_any_classifier, CLASSIFIERS, "digits", "error"),
+        "any classifier, clusters": Search(_any_classifier, CLASSIFIERS, "clusters", "error"),
+    }
