@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
@@ -65,32 +64,23 @@ def tuning(**options: object) -> None:
 
 @click.command()
 @_options
-def estimators(searchers: str, **options: object) -> None:
+def estimators(searchers: str, **options: Any) -> None:
     """Seventeen real searches with scikit-learn, whose optima are the lowest losses that any run finds."""
     if UNIT not in labels_of(searchers, _known(), "--searchers"):
         raise click.BadParameter(f"--searchers {searchers!r}: must name {UNIT}, whose regret is the unit")
-    compared = _compared("estimators", estimator_searches(), searchers, **options)  # type: ignore[arg-type]
+    comparison, problems, folder = _compared("estimators", estimator_searches(), searchers, **options)
     with said_plainly():
-        result = regrets_among(compared.comparison, list(compared.problems), UNIT)
-    _show(result, "estimators", compared.folder)
-
-
-@dataclass(frozen=True)
-class _Compared(Generic[P]):
-    comparison: Comparison
-    problems: dict[str, P]
-    folder: Path
+        result = regrets_among(comparison, list(problems), UNIT)
+    _show(result, "estimators", folder)
 
 
 def _run(suite: str, found: Mapping[str, Problem], **options: Any) -> None:
     """Compare on problems whose optima are known."""
-    compared = _compared(suite, found, **options)
+    comparison, problems, folder = _compared(suite, found, **options)
     with said_plainly():
-        random = random_regret(
-            compared.problems, options["trials"], compared.folder / "random", options["jobs"]
-        )
-        result = regrets(compared.comparison, compared.problems, random)
-    _show(result, suite, compared.folder)
+        random = random_regret(problems, options["trials"], folder / "random", options["jobs"])
+        result = regrets(comparison, problems, random)
+    _show(result, suite, folder)
 
 
 def _compared(
@@ -102,7 +92,7 @@ def _compared(
     seeds: int,
     out: str | None,
     jobs: int | None,
-) -> _Compared[P]:
+) -> tuple[Comparison, dict[str, P], Path]:
     chosen = {name: found[name] for name in names_with(problems, found, "--problems")}
     folder = folder_of(out or f"results/{suite}")
     with said_plainly():
@@ -115,7 +105,7 @@ def _compared(
             n_jobs=jobs,
             n_initial=0,  # how a searcher begins is part of it
         )
-    return _Compared(comparison, chosen, folder)
+    return comparison, chosen, folder
 
 
 def _show(result: Regrets, suite: str, folder: Path) -> None:

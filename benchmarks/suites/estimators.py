@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,27 @@ LEAST_PROBABILITY = 1e-4  # so that one confident mistake does not make up a log
 
 
 @dataclass(frozen=True)
+class Loss:
+    """How predictions are made and measured.
+
+    Parameters
+    ----------
+    measure : callable
+        ``measure(y, predicted) -> float``.
+    method : {"predict", "predict_proba"}
+    folds : type
+        Of scikit-learn's cross-validators.
+    of_a_guess : float
+        The loss of a guess that knows nothing, among ten classes where that matters.
+    """
+
+    measure: Callable[[NDArray[Any], NDArray[Any]], float]
+    method: str
+    folds: Callable[..., Any]
+    of_a_guess: float
+
+
+@dataclass(frozen=True)
 class Search:
     """One estimator, its space, and the data on which it is cross-validated.
 
@@ -58,14 +79,13 @@ class Search:
     space : hpo.Space
     data : str
         A key of `DATA`.
-    loss : str
-        A key of `LOSSES`.
+    loss : Loss
     """
 
     estimator: Callable[[Mapping[str, Any], int], Any]
     space: hpo.Space
     data: str
-    loss: str
+    loss: Loss
 
     def observe(self, params: Mapping[str, Any], seed: int = 0) -> float:
         """Cross-validated loss with the folds and the draws of a seed.
@@ -75,18 +95,16 @@ class Search:
         ValueError
             If the estimator diverges or cannot be fitted: the trial fails.
         """
-        X, y = DATA[self.data]()
-        folds = KFold if self.loss == "squared error" else StratifiedKFold
-        method = "predict_proba" if self.loss == "log loss" else "predict"
+        X, y = _data(self.data)
+        folds = self.loss.folds(N_FOLDS, shuffle=True, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # such as that a fit has not converged: its loss tells
             predicted = cross_val_predict(
-                self.estimator(params, seed), X, y,
-                cv=folds(N_FOLDS, shuffle=True, random_state=seed), method=method,
-            )  # fmt: skip
+                self.estimator(params, seed), X, y, cv=folds, method=self.loss.method
+            )
         if not np.isfinite(predicted).all():
             raise ValueError("the estimator diverged: what it predicts is not finite")
-        return LOSSES[self.loss](y, predicted)
+        return self.loss.measure(y, predicted)
 
     def truth(self, params: Mapping[str, Any]) -> float:
         """Mean loss over other folds and draws, that of a guess for those with which it diverges."""
@@ -96,7 +114,7 @@ class Search:
         try:
             return self.observe(params, seed)
         except ValueError:
-            return OF_A_GUESS[self.loss]
+            return self.loss.of_a_guess
 
 
 def _log_loss(y: NDArray[Any], probabilities: NDArray[Any]) -> float:
@@ -104,23 +122,19 @@ def _log_loss(y: NDArray[Any], probabilities: NDArray[Any]) -> float:
     return float(log_loss(y, clipped / clipped.sum(axis=1, keepdims=True)))
 
 
-LOSSES: dict[str, Callable[[NDArray[Any], NDArray[Any]], float]] = {
-    "log loss": _log_loss,
-    "error": lambda y, predicted: float(np.mean(y != predicted)),
-    "squared error": lambda y, predicted: float(np.mean((y - predicted) ** 2) / np.var(y)),
-}
-# Of a guess that knows nothing; ten classes where it matters.
-OF_A_GUESS = {"log loss": float(np.log(10)), "error": 0.9, "squared error": 1.0}
+LOG_LOSS = Loss(_log_loss, "predict_proba", StratifiedKFold, float(np.log(10)))
+ERROR = Loss(lambda y, predicted: float(np.mean(y != predicted)), "predict", StratifiedKFold, 0.9)
+SQUARED_ERROR = Loss(
+    lambda y, predicted: float(np.mean((y - predicted) ** 2) / np.var(y)), "predict", KFold, 1.0
+)
 
 
-@lru_cache
 def _digits() -> Data:
     X, y = load_digits(return_X_y=True)
     chosen = np.random.default_rng(0).permutation(len(X))[:400]
     return X[chosen] / 16.0, y[chosen]
 
 
-@lru_cache
 def _clusters() -> Data:
     X, y = make_classification(
         400, 20, n_informative=6, n_classes=3, n_clusters_per_class=2, flip_y=0.05, random_state=11
@@ -128,7 +142,6 @@ def _clusters() -> Data:
     return X, y
 
 
-@lru_cache
 def _friedman() -> Data:
     X, y = make_friedman1(300, 10, noise=1.0, random_state=12)
     return X, y
@@ -138,17 +151,22 @@ DATA: dict[str, Callable[[], Data]] = {
     "digits": _digits,
     "clusters": _clusters,
     "friedman": _friedman,
-    "breast cancer": lru_cache(lambda: load_breast_cancer(return_X_y=True)),
-    "diabetes": lru_cache(lambda: load_diabetes(return_X_y=True)),
-    "wine": lru_cache(lambda: load_wine(return_X_y=True)),
+    "breast cancer": lambda: load_breast_cancer(return_X_y=True),
+    "diabetes": lambda: load_diabetes(return_X_y=True),
+    "wine": lambda: load_wine(return_X_y=True),
 }
+
+
+@cache
+def _data(name: str) -> Data:
+    return DATA[name]()
 
 
 def _boosting(params: Mapping[str, Any], seed: int) -> Any:
     return HistGradientBoostingClassifier(early_stopping=False, random_state=seed, **params)
 
 
-def _boosting_of_numbers(params: Mapping[str, Any], seed: int) -> Any:
+def _boosting_regressor(params: Mapping[str, Any], seed: int) -> Any:
     return HistGradientBoostingRegressor(early_stopping=False, random_state=seed, **params)
 
 
@@ -160,7 +178,7 @@ def _forest(params: Mapping[str, Any], seed: int) -> Any:
     return RandomForestRegressor(40, random_state=seed, **params)
 
 
-def _vectors(params: Mapping[str, Any], seed: int) -> Any:
+def _support_vectors(params: Mapping[str, Any], seed: int) -> Any:
     return make_pipeline(StandardScaler(), SVC(random_state=seed, **params))
 
 
@@ -170,7 +188,7 @@ def _neighbours(params: Mapping[str, Any], seed: int) -> Any:
     return make_pipeline(StandardScaler(), reduced, KNeighborsClassifier(**own))
 
 
-def _descent(params: Mapping[str, Any], seed: int) -> Any:
+def _gradient_descent(params: Mapping[str, Any], seed: int) -> Any:
     model = SGDClassifier(loss="log_loss", penalty="elasticnet", max_iter=30, random_state=seed, **params)
     return make_pipeline(StandardScaler(), model)
 
@@ -181,7 +199,7 @@ def _network(params: Mapping[str, Any], seed: int) -> Any:
     return make_pipeline(StandardScaler(), MLPClassifier(layer, max_iter=25, random_state=seed, **own))
 
 
-def _kernel(params: Mapping[str, Any], seed: int) -> Any:
+def _kernel_ridge(params: Mapping[str, Any], seed: int) -> Any:
     return make_pipeline(StandardScaler(), KernelRidge(**params))
 
 
@@ -234,7 +252,7 @@ FOREST = hpo.Space(
         "ccp_alpha": hpo.Float(1e-6, 1.0, log=True),
     }
 )
-VECTORS = hpo.Space(
+SUPPORT_VECTORS = hpo.Space(
     {
         "C": hpo.Float(1e-3, 1e4, log=True),
         "kernel": hpo.Categorical(["rbf", "poly", "sigmoid"]),
@@ -252,7 +270,7 @@ NEIGHBOURS = hpo.Space(
         "whiten": hpo.Categorical([False, True]),
     }
 )
-DESCENT = hpo.Space(
+GRADIENT_DESCENT = hpo.Space(
     {
         "alpha": hpo.Float(1e-7, 1.0, log=True),
         "l1_ratio": hpo.Float(0.0, 1.0),
@@ -275,7 +293,7 @@ NETWORK = hpo.Space(
         "momentum": hpo.Float(0.0, 0.99, when={"solver": "sgd"}),
     }
 )
-KERNEL = hpo.Space(
+KERNEL_RIDGE = hpo.Space(
     {
         "alpha": hpo.Float(1e-6, 1e2, log=True),
         "kernel": hpo.Categorical(["rbf", "laplacian", "poly"]),
@@ -312,21 +330,23 @@ CLASSIFIERS = hpo.Space(
 def estimators() -> dict[str, Search]:
     """Seventeen searches by name: what is tuned, and on what."""
     return {
-        "boosting, breast cancer": Search(_boosting, BOOSTING, "breast cancer", "log loss"),
-        "boosting, clusters": Search(_boosting, BOOSTING, "clusters", "log loss"),
-        "boosting, diabetes": Search(_boosting_of_numbers, BOOSTING, "diabetes", "squared error"),
-        "boosting, friedman": Search(_boosting_of_numbers, BOOSTING, "friedman", "squared error"),
-        "trees, digits": Search(_trees, TREES, "digits", "log loss"),
-        "trees, clusters": Search(_trees, TREES, "clusters", "log loss"),
-        "forest, friedman": Search(_forest, FOREST, "friedman", "squared error"),
-        "support vectors, digits": Search(_vectors, VECTORS, "digits", "error"),
-        "support vectors, clusters": Search(_vectors, VECTORS, "clusters", "error"),
-        "neighbours, digits": Search(_neighbours, NEIGHBOURS, "digits", "error"),
-        "descent, breast cancer": Search(_descent, DESCENT, "breast cancer", "log loss"),
-        "network, digits": Search(_network, NETWORK, "digits", "log loss"),
-        "network, wine": Search(_network, NETWORK, "wine", "log loss"),
-        "kernel ridge, diabetes": Search(_kernel, KERNEL, "diabetes", "squared error"),
-        "polynomial, friedman": Search(_polynomial, POLYNOMIAL, "friedman", "squared error"),
-        "any classifier, digits": Search(_any_classifier, CLASSIFIERS, "digits", "error"),
-        "any classifier, clusters": Search(_any_classifier, CLASSIFIERS, "clusters", "error"),
+        "boosting, breast cancer": Search(_boosting, BOOSTING, "breast cancer", LOG_LOSS),
+        "boosting, clusters": Search(_boosting, BOOSTING, "clusters", LOG_LOSS),
+        "boosting, diabetes": Search(_boosting_regressor, BOOSTING, "diabetes", SQUARED_ERROR),
+        "boosting, friedman": Search(_boosting_regressor, BOOSTING, "friedman", SQUARED_ERROR),
+        "trees, digits": Search(_trees, TREES, "digits", LOG_LOSS),
+        "trees, clusters": Search(_trees, TREES, "clusters", LOG_LOSS),
+        "forest, friedman": Search(_forest, FOREST, "friedman", SQUARED_ERROR),
+        "support vectors, digits": Search(_support_vectors, SUPPORT_VECTORS, "digits", ERROR),
+        "support vectors, clusters": Search(_support_vectors, SUPPORT_VECTORS, "clusters", ERROR),
+        "neighbours, digits": Search(_neighbours, NEIGHBOURS, "digits", ERROR),
+        "gradient descent, breast cancer": Search(
+            _gradient_descent, GRADIENT_DESCENT, "breast cancer", LOG_LOSS
+        ),
+        "network, digits": Search(_network, NETWORK, "digits", LOG_LOSS),
+        "network, wine": Search(_network, NETWORK, "wine", LOG_LOSS),
+        "kernel ridge, diabetes": Search(_kernel_ridge, KERNEL_RIDGE, "diabetes", SQUARED_ERROR),
+        "polynomial, friedman": Search(_polynomial, POLYNOMIAL, "friedman", SQUARED_ERROR),
+        "any classifier, digits": Search(_any_classifier, CLASSIFIERS, "digits", ERROR),
+        "any classifier, clusters": Search(_any_classifier, CLASSIFIERS, "clusters", ERROR),
     }

@@ -127,7 +127,7 @@ def regrets(comparison: Comparison, problems: Mapping[str, Problem], random: Arr
     return Regrets(comparison.searchers, list(problems), R, random)
 
 
-def regrets_among(comparison: Comparison, problems: Sequence[str], unit: str = "random") -> Regrets:
+def regrets_among(comparison: Comparison, problems: Sequence[str], unit: str) -> Regrets:
     """Regrets where nobody knows the optimum: above the lowest value that any of the runs has found.
 
     Parameters

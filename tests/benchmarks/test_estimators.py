@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 import hpo
 from benchmarks.__main__ import main
-from benchmarks.suites.estimators import JUDGING_SEEDS, OF_A_GUESS, Search, estimators
+from benchmarks.suites.estimators import JUDGING_SEEDS, Search, estimators
 from benchmarks.suites.problem import task
 
 SEARCHES = estimators()
@@ -30,7 +30,7 @@ def test_a_search_sees_folds_of_its_seed_and_some_configuration_beats_a_guess(na
     assert np.isfinite(values).all()
     best = drawn[int(np.argmin(values))]
     assert search.observe(best, 1) == min(values)
-    assert min(values) < OF_A_GUESS[search.loss] / 1.3
+    assert min(values) < search.loss.of_a_guess / 1.3
     judged = [search.observe(best, seed) for seed in JUDGING_SEEDS]
     assert search.truth(best) == pytest.approx(np.mean(judged))
     assert len({min(values), *judged}) > 1
@@ -46,7 +46,7 @@ def test_a_configuration_that_diverges_fails_and_is_judged_like_a_guess():
     broken = Search(_diverging, whole.space, whole.data, whole.loss)
     with pytest.raises(ValueError, match="not finite"):
         broken.observe({"alpha": 1.0}, 0)
-    assert broken.truth({"alpha": 1.0}) == OF_A_GUESS["squared error"]
+    assert broken.truth({"alpha": 1.0}) == whole.loss.of_a_guess
 
 
 class _Diverging(RegressorMixin, BaseEstimator):

@@ -101,7 +101,7 @@ def test_without_a_known_optimum_the_lowest_value_found_takes_its_place(tmp_path
         out=tmp_path, n_jobs=1, progress=False,
     )  # fmt: skip
     known = regrets(comparison, {"branin": problem}, np.ones((1, 10)))
-    among = regrets_among(comparison, ["branin"])
+    among = regrets_among(comparison, ["branin"], "random")
     assert among.R.min() == 0.0
     np.testing.assert_allclose(among.R, known.R - known.R.min())
     np.testing.assert_allclose(among.normalised(10)[among.searchers.index("random")], 1.0)
