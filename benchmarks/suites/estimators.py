@@ -330,23 +330,23 @@ CLASSIFIERS = hpo.Space(
 def estimators() -> dict[str, Search]:
     """Seventeen searches by name: what is tuned, and on what."""
     return {
-        "boosting, breast cancer": Search(_boosting, BOOSTING, "breast cancer", LOG_LOSS),
-        "boosting, clusters": Search(_boosting, BOOSTING, "clusters", LOG_LOSS),
-        "boosting, diabetes": Search(_boosting_regressor, BOOSTING, "diabetes", SQUARED_ERROR),
-        "boosting, friedman": Search(_boosting_regressor, BOOSTING, "friedman", SQUARED_ERROR),
-        "trees, digits": Search(_trees, TREES, "digits", LOG_LOSS),
-        "trees, clusters": Search(_trees, TREES, "clusters", LOG_LOSS),
-        "forest, friedman": Search(_forest, FOREST, "friedman", SQUARED_ERROR),
-        "support vectors, digits": Search(_support_vectors, SUPPORT_VECTORS, "digits", ERROR),
-        "support vectors, clusters": Search(_support_vectors, SUPPORT_VECTORS, "clusters", ERROR),
-        "neighbours, digits": Search(_neighbours, NEIGHBOURS, "digits", ERROR),
-        "gradient descent, breast cancer": Search(
+        "boosting on breast cancer": Search(_boosting, BOOSTING, "breast cancer", LOG_LOSS),
+        "boosting on clusters": Search(_boosting, BOOSTING, "clusters", LOG_LOSS),
+        "boosting on diabetes": Search(_boosting_regressor, BOOSTING, "diabetes", SQUARED_ERROR),
+        "boosting on friedman": Search(_boosting_regressor, BOOSTING, "friedman", SQUARED_ERROR),
+        "trees on digits": Search(_trees, TREES, "digits", LOG_LOSS),
+        "trees on clusters": Search(_trees, TREES, "clusters", LOG_LOSS),
+        "forest on friedman": Search(_forest, FOREST, "friedman", SQUARED_ERROR),
+        "support vectors on digits": Search(_support_vectors, SUPPORT_VECTORS, "digits", ERROR),
+        "support vectors on clusters": Search(_support_vectors, SUPPORT_VECTORS, "clusters", ERROR),
+        "neighbours on digits": Search(_neighbours, NEIGHBOURS, "digits", ERROR),
+        "gradient descent on breast cancer": Search(
             _gradient_descent, GRADIENT_DESCENT, "breast cancer", LOG_LOSS
         ),
-        "network, digits": Search(_network, NETWORK, "digits", LOG_LOSS),
-        "network, wine": Search(_network, NETWORK, "wine", LOG_LOSS),
-        "kernel ridge, diabetes": Search(_kernel_ridge, KERNEL_RIDGE, "diabetes", SQUARED_ERROR),
-        "polynomial, friedman": Search(_polynomial, POLYNOMIAL, "friedman", SQUARED_ERROR),
-        "any classifier, digits": Search(_any_classifier, CLASSIFIERS, "digits", ERROR),
-        "any classifier, clusters": Search(_any_classifier, CLASSIFIERS, "clusters", ERROR),
+        "network on digits": Search(_network, NETWORK, "digits", LOG_LOSS),
+        "network on wine": Search(_network, NETWORK, "wine", LOG_LOSS),
+        "kernel ridge on diabetes": Search(_kernel_ridge, KERNEL_RIDGE, "diabetes", SQUARED_ERROR),
+        "polynomial on friedman": Search(_polynomial, POLYNOMIAL, "friedman", SQUARED_ERROR),
+        "any classifier on digits": Search(_any_classifier, CLASSIFIERS, "digits", ERROR),
+        "any classifier on clusters": Search(_any_classifier, CLASSIFIERS, "clusters", ERROR),
     }

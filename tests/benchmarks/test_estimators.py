@@ -36,13 +36,17 @@ def test_a_search_sees_folds_of_its_seed_and_some_configuration_beats_a_guess(na
     assert len({min(values), *judged}) > 1
 
 
+def test_a_search_can_be_chosen_by_its_whole_name():
+    assert not any("," in name for name in SEARCHES)  # --problems is split at commas
+
+
 def test_a_search_travels_to_workers():
-    copy = cloudpickle.loads(cloudpickle.dumps(task(SEARCHES["trees, digits"])))
+    copy = cloudpickle.loads(cloudpickle.dumps(task(SEARCHES["trees on digits"])))
     assert isinstance(copy, hpo.Task)
 
 
 def test_a_configuration_that_diverges_fails_and_is_judged_like_a_guess():
-    whole = SEARCHES["polynomial, friedman"]
+    whole = SEARCHES["polynomial on friedman"]
     broken = Search(_diverging, whole.space, whole.data, whole.loss)
     with pytest.raises(ValueError, match="not finite"):
         broken.observe({"alpha": 1.0}, 0)
