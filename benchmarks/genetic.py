@@ -23,10 +23,11 @@ import hpo
 from benchmarks.markdown import shown, table
 from benchmarks.options import folder_of, jobs_option, labels_of, names_with, said_plainly
 from benchmarks.suites.collection import functions
+from benchmarks.suites.functions import Array
 from benchmarks.suites.kept import Part, definition, kept
 from benchmarks.suites.peers import installed
 from benchmarks.suites.problem import Problem
-from benchmarks.suites.regret import Array, Regrets, random_regret
+from benchmarks.suites.regret import Regrets, random_regret
 from benchmarks.suites.tables import tables
 from hpo.compare.curves import incumbents
 from hpo.compare.statistics import mean_interval
@@ -56,7 +57,7 @@ def command(
 ) -> None:
     """The genetic searcher beside Optuna's NSGA-II and CMA-ES on both suites; writes genetic.md."""
     labels = installed(labels_of(searchers, LABELS, "--searchers"))
-    found = {**functions(), **tables()}
+    found: dict[str, Problem] = {**functions(), **tables()}
     chosen = {name: found[name] for name in names_with(problems, found, "--problems")}
     folder = folder_of(out)
     with said_plainly():

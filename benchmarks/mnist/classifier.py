@@ -12,8 +12,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from benchmarks.mnist.layers import Array, BatchNorm, Layer, log_softmax
+from benchmarks.mnist.layers import BatchNorm, Layer, log_softmax
 from benchmarks.mnist.optimisers import SGD, Adam, Momentum, Optimiser
+from benchmarks.mnist.products import Array
 from benchmarks.mnist.training import SCHEDULES, DivergenceError, Network, train_epochs
 from hpo.checks import is_whole
 from hpo.threads import one_blas_thread
@@ -153,7 +154,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         try:
             yield
         except errors:
-            vars(self).pop("network_", None)
+            if hasattr(self, "network_"):
+                del self.network_
             raise
 
     def _make_optimiser(self) -> Optimiser:

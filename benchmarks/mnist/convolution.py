@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.mnist.layers import Array, Layer, Shape
+from benchmarks.mnist.layers import Layer, Shape
 from benchmarks.mnist.optimisers import Optimiser, Parameter
-from benchmarks.mnist.products import constant
+from benchmarks.mnist.products import Array, constant
 
 
 class ToImages(Layer):

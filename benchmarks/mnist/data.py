@@ -191,4 +191,4 @@ def _replace(path: Path, save: Any) -> None:
 
 
 def _crc32(X: NDArray[Any], y: NDArray[Any]) -> int:
-    return zlib.crc32(np.ascontiguousarray(y), zlib.crc32(np.ascontiguousarray(X)))
+    return zlib.crc32(np.ascontiguousarray(y).data, zlib.crc32(np.ascontiguousarray(X).data))

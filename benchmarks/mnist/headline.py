@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,9 +75,10 @@ def headline(problem: Problem, space: hpo.Space, n_trials: int, n_refits: int, s
             lambda: hpo.minimize(problem.objective, space, searcher="gp", n_trials=n_trials, seed=seed)
         )
         params = dict(study.recommend().params)
-        refits = [_timed(lambda i=i: problem.test(params, i)["test accuracy"]) for i in range(n_refits)]
+        refits = [_timed(partial(problem.test, params, i)) for i in range(n_refits)]
         notes_seconds = notes.measured(problem.source)
-    accuracies, refit_seconds = zip(*refits)
+    accuracies = tuple(tested["test accuracy"] for tested, _ in refits)
+    refit_seconds = tuple(seconds for _, seconds in refits)
     return Headline(study, params, accuracies, search_seconds, refit_seconds, notes_seconds)
 
 

@@ -130,7 +130,8 @@ def predict(model: list[Array], X: Array) -> NDArray[np.int64]:
     """Classes that the network of `train` gives to the rows of X."""
     W1, b1, W2, b2 = model
     scores: Array = np.maximum(X @ W1 + b1, 0) @ W2 + b2
-    return scores.argmax(axis=1)
+    classes: NDArray[np.int64] = scores.argmax(axis=1)
+    return classes
 
 
 def _shown(params: Mapping[str, Any]) -> str:

@@ -13,8 +13,8 @@ import hpo
 from benchmarks.mnist.classifier import NetworkClassifier
 from benchmarks.mnist.cnn import CNN
 from benchmarks.mnist.data import load_mnist
-from benchmarks.mnist.layers import Array
 from benchmarks.mnist.mlp import MLP
+from benchmarks.mnist.products import Array
 
 SUBSET_TRAIN = 10_000  # the first rows of the shipped subset; the rest is its test set
 

@@ -16,8 +16,8 @@ import numpy as np
 
 import hpo
 from benchmarks.mnist.data import load_mnist
-from benchmarks.mnist.layers import Array
 from benchmarks.mnist.objective import Problem, make_mlp, mlp_space, prepared, split
+from benchmarks.mnist.products import Array
 from benchmarks.options import folder_of, jobs_option, said_plainly
 from hpo.compare.curves import runs
 from hpo.compare.digits import with_interval
@@ -135,7 +135,7 @@ def as_svg(columns: Columns) -> str:
     foot = top + row * len(columns.test)
 
     def x(error: float) -> float:
-        return left + (error - low) / (high - low) * (right - left)
+        return left + float((error - low) / (high - low)) * (right - left)
 
     marks = []
     for tick in _ticks(low, high):

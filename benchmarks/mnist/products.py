@@ -59,7 +59,8 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.zeros(size + CACHE_LINE, np.uint8)
     begin = -memory.ctypes.data % CACHE_LINE
-    return memory[begin : begin + size].view(dtype).reshape(shape)
+    found: Array = memory[begin : begin + size].view(dtype).reshape(shape)
+    return found
 
 
 def axpy(a: float, x: Array, y: Array) -> None:

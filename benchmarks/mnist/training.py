@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from benchmarks.mnist.layers import Array, Dense, Layer, cross_entropy
+from benchmarks.mnist.layers import Dense, Layer, cross_entropy
 from benchmarks.mnist.optimisers import Optimiser, Parameter
-from benchmarks.mnist.products import aligned
+from benchmarks.mnist.products import Array, aligned
 
 SCHEDULES: dict[str, Callable[[Array], Array]] = {
     "constant": np.ones_like,

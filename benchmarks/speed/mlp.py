@@ -8,6 +8,7 @@ import time
 import tracemalloc
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -67,7 +68,7 @@ def training(X: Any, y: Any, hidden: tuple[int, ...], batch: int) -> Sides:
         from benchmarks.speed import pytorch
 
         for name, is_all_on in (("PyTorch", False), ("PyTorch, all on", True)):
-            sides[name] = lambda on=is_all_on: pytorch.train(X, y, hidden, batch, N_CLASSES, on)
+            sides[name] = partial(pytorch.train, X, y, hidden, batch, N_CLASSES, is_all_on)
     return sides
 
 

@@ -36,7 +36,8 @@ def train(
     return model.eval()
 
 
-@torch.no_grad()
 def predict(model: nn.Module, X: Any) -> np.ndarray:
     """Most probable classes."""
-    return model(torch.from_numpy(X)).argmax(dim=1).numpy()
+    with torch.no_grad():
+        classes: np.ndarray = model(torch.from_numpy(X)).argmax(dim=1).numpy()
+    return classes

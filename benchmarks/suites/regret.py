@@ -84,12 +84,14 @@ class Regrets:
         by = other_mark or mark
         a = np.log(self.normalised(mark, by))[self.searchers.index(searcher)]
         b = np.log(self.normalised(by, by))[self.searchers.index(other)]
-        return np.exp([float(x[0]) for x in mean_interval((a - b)[:, None])])
+        ratio: Array = np.exp([float(x[0]) for x in mean_interval((a - b)[:, None])])
+        return ratio
 
     def ranks(self, mark: int) -> Array:
         """Mean rank over seeds among the searchers, 1 the best, ties shared, (searchers, problems)."""
         # Equal up to rounding is equal: many end on the very same configuration of a table.
-        return rankdata(np.round(self.R[:, :, :, mark - 1], 12), axis=0).mean(axis=2)
+        ranks: Array = rankdata(np.round(self.R[:, :, :, mark - 1], 12), axis=0).mean(axis=2)
+        return ranks
 
     def mean_rank(self, mark: int) -> tuple[Array, Array, Array]:
         """Mean rank over problems with its 95% bootstrap interval, (searchers,) each."""

@@ -10,7 +10,8 @@ from plotly.subplots import make_subplots
 from rich.table import Table
 
 from benchmarks.markdown import shown, table
-from benchmarks.suites.regret import Array, Regrets
+from benchmarks.suites.functions import Array
+from benchmarks.suites.regret import Regrets
 from hpo.compare.figures import colours
 from hpo.plots import CONFIG, INK, RULE
 

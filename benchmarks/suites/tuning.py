@@ -182,7 +182,7 @@ def mixed(rng: np.random.Generator) -> _Drawn:
     space = hpo.Space(parameters)
     best, numbers = _somewhere(space, rng), np.flatnonzero(~space.is_categorical)
     basin, effects, sd = _basin(best, numbers, rng), [], rng.choice([0.0, 0.02])
-    for j in np.flatnonzero(space.is_categorical):
+    for j in np.flatnonzero(space.is_categorical).tolist():
         m = int(space.n_cells[j])
         is_other = np.arange(m) != int(best[j] * m)
         costs, moves = rng.gamma(1.0, 0.15, m) * is_other, rng.normal(0.0, 0.2, m) * is_other
@@ -249,7 +249,8 @@ def _number(rng: np.random.Generator, when: dict[str, Any] | None = None) -> Any
 
 def _somewhere(space: hpo.Space, rng: np.random.Generator) -> Array:
     """A place for every parameter, whatever its conditions, that one of its values has."""
-    alone = hpo.Space({name: replace(p, when=None) for name, p in space.parameters.items()})
+    parameters: dict[str, Any] = dict(space.parameters)
+    alone = hpo.Space({name: replace(p, when=None) for name, p in parameters.items()})
     place: Array = alone.snap(rng.uniform(0.1, 0.9, (1, len(space))))[0]
     return place
 

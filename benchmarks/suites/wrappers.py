@@ -169,8 +169,8 @@ def integers(problem: FunctionProblem, columns: Sequence[int], levels: int) -> F
     """These axes become whole numbers, one of which is the minimiser."""
     changes = {}
     for j in columns:
-        grid = _levels(problem.function, j, levels)
-        changes[f"x{j}"] = Axis(hpo.Int(1, levels), lambda i, grid=grid: float(grid[i - 1]))
+        value_at = dict(enumerate(_levels(problem.function, j, levels).tolist(), start=1))
+        changes[f"x{j}"] = Axis(hpo.Int(1, levels), value_at.__getitem__)
     return replace(problem, axes=problem.axes | changes)
 
 
