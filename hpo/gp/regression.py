@@ -57,7 +57,7 @@ class Prior:
     noise_sd: float = 2.5
     noise_mean_of_few: float = -4.0
     noise_sd_of_few: float = 1.5
-    few: int = 15
+    few: int = 10
     doubtful_mean: float = -7.0
     doubtful_sd: float = 2.5
     noise_if_noisy: float = -2.0

@@ -5,13 +5,13 @@ import pytest
 from hpo.gp.regression import Prior
 
 
-@pytest.mark.parametrize("n", [1, 15])
+@pytest.mark.parametrize("n", [1, 10])
 def test_of_few_points_more_noise_is_expected(n):
     prior = Prior().of_points(n)
     assert (prior.noise_mean, prior.noise_sd) == (prior.noise_mean_of_few, prior.noise_sd_of_few)
 
 
-@pytest.mark.parametrize("n", [30, 1000])
+@pytest.mark.parametrize("n", [20, 1000])
 def test_of_many_points_nothing_changes(n):
     assert Prior().of_points(n) == Prior()
 
