@@ -50,14 +50,8 @@ class LongLengths(hpo.GPSearcher):
     prior: ClassVar[Prior] = Prior(length_mean=0.8)
 
 
-class NoMoreOfFew(hpo.GPSearcher):
-    """As little noise expected of few trials as of many."""
-
-    prior: ClassVar[Prior] = Prior(noise_mean_of_few=Prior().noise_mean, noise_sd_of_few=Prior().noise_sd)
-
-
 class MoreNoise(hpo.GPSearcher):
-    """More noise expected of many trials: mean -5 of the logarithm of its variance, not -7."""
+    """More noise expected: mean -5 of the logarithm of its variance, not -7."""
 
     prior: ClassVar[Prior] = Prior(noise_mean=-5.0)
 
@@ -178,8 +172,7 @@ VARIANTS = {
     "bad outcomes believed like good ones": NoDoubt(),
     "first points from whole ranges": WholeRange(),
     "no fit that begins at much noise": QuietOnly(),
-    "no more noise expected of few trials": NoMoreOfFew(),
-    "more noise expected of many": MoreNoise(),
+    "more noise expected": MoreNoise(),
 }
 
 

@@ -40,9 +40,6 @@ class Prior:
     of whichever parameter happens to order them. The last `n_offsets` are no length scales but offsets of
     choices to them (hpo.gp.features), with a mean of 0 and the standard deviation ``offset_spread``.
 
-    A handful of points do not tell noise from short length scales, and those are the worse mistake: of up to
-    ``few`` points more noise is expected, by ``noise_mean_of_few`` and ``noise_sd_of_few`` (`of_points`).
-
     ``scale_log_odds`` is by how many nats the evidence for another scale of a range (hpo.gp.scales) than
     the given one must be the better.
     """
@@ -55,23 +52,11 @@ class Prior:
     signal_sd: float = 1.0
     noise_mean: float = -7.0
     noise_sd: float = 2.5
-    noise_mean_of_few: float = -4.0
-    noise_sd_of_few: float = 1.5
-    few: int = 10
     doubtful_mean: float = -7.0
     doubtful_sd: float = 2.5
     noise_if_noisy: float = -2.0
     scale_log_odds: float = 2.5
     n_offsets: int = 0
-
-    def of_points(self, n: int) -> Prior:
-        """The prior for n points; what is expected of few fades until there are twice as many as `few`."""
-        share = float(np.clip(2.0 - n / self.few, 0.0, 1.0))
-        return replace(
-            self,
-            noise_mean=share * self.noise_mean_of_few + (1.0 - share) * self.noise_mean,
-            noise_sd=share * self.noise_sd_of_few + (1.0 - share) * self.noise_sd,
-        )
 
     def mean(self, q: int) -> Array:
         """Mean of theta, (q + 3,)."""

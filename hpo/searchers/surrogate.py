@@ -146,7 +146,6 @@ def _refit(
     """Fit hyperparameters to warped values; then one range may move to another scale."""
     kept = _subset(y, MAX_FIT)
     X, y, doubts = X[kept], y[kept], doubts[kept]
-    prior = prior.of_points(len(y))
     starts = prior.starts(features.n_lengths)
     if memory is not None:
         features = replace(features, scales=tuple(memory["scales"]))

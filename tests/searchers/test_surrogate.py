@@ -76,22 +76,6 @@ def test_a_cliff_is_no_accident():
     assert means[0] == pytest.approx(means[1], abs=0.15)
 
 
-def fitted_to_few(n, prior):
-    """Model of n values that are noise alone."""
-    space = Space({"x": Float(0, 1), "y": Float(0, 1)})
-    rng = np.random.default_rng(1)
-    history = History.build(space, space.decode(space.sample(n, rng)), rng.standard_normal(n).tolist())
-    features = Features(space.n_cells, space.is_categorical, space.is_conditional)
-    return Surrogate.fitted(features, history, "half-rank", prior, as_it_is)
-
-
-@pytest.mark.parametrize(("n", "more"), [(8, True), (10, True), (17, True), (20, False), (60, False)])
-def test_more_noise_is_expected_of_few_trials(n, more):
-    usual = Prior()
-    same = Prior(noise_mean_of_few=usual.noise_mean, noise_sd_of_few=usual.noise_sd)
-    assert (fitted_to_few(n, usual).objective.theta != fitted_to_few(n, same).objective.theta).any() == more
-
-
 def test_inflation_helps_the_unlikely_most():
     (sure, Z), (inflated, _) = surrogate(1.0), surrogate(2.0)
     mean, sd = sure.objective.predict(Z)
