@@ -17,6 +17,7 @@ from hpo.gp.kernels import Array
 
 MAX_CHOICES = 16  # categories tried per column and step; more are sampled
 MAX_STEPS = 20  # of a climb over neighbours
+CLIMBED = 1e-5  # a climb by gradient ends where a step gains less than this share of the sum of scores
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def _climb_smooth(score_with_gradient: ScoreWithGradient, domain: Domain, U: Arr
         jac=True,
         method="L-BFGS-B",
         bounds=[(0.0, 1.0)] * active.size,
-        options={"maxiter": 40, "maxfun": 60, "ftol": 1e-7},
+        options={"maxiter": 40, "maxfun": 60, "ftol": CLIMBED},
     )
     climbed = U.copy()
     climbed[:, fine] = result.x.reshape(active.shape)
