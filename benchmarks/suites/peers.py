@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
-from typing import Any, ClassVar
+from threading import Thread
+from typing import Any, ClassVar, TypeVar
 
 import click
 import numpy as np
 
 import hpo
 from hpo.space import Categorical, Float, Int, Ordinal
+
+T = TypeVar("T")
 
 
 def peers() -> dict[str, tuple[str, Callable[[int], hpo.Searcher]]]:
@@ -115,7 +120,7 @@ class NevergradSearcher(hpo.Searcher):
             if replay is None or not replay.is_prefix(space, history):
                 self._replays.clear()
                 replay = self._replays[seed] = _Replay(space, self._optimizer(space, seed))
-            asked = replay.ask(history).value
+            asked = _in_daemon(partial(replay.ask, history)).value
         return hpo.Suggestion(_from_plain(space, [asked[n] for n in space.names]), {"seed": seed})
 
     def _optimizer(self, space: hpo.Space, seed: int) -> Any:
@@ -165,6 +170,24 @@ class _Replay:
         if self.candidate is None:
             self.candidate = self.optimizer.ask()
         return self.candidate
+
+
+def _in_daemon(call: Callable[[], T]) -> T:
+    """Call in a daemon thread, whose own threads are then daemons as well.
+
+    Some of nevergrad's optimisers run in a thread that waits for its next value for good, and a process
+    does not end before its threads do, unless they are daemons.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return future.result()
 
 
 @dataclass(frozen=True)

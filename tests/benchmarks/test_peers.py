@@ -1,5 +1,9 @@
 """What other libraries are told is what they would be told by their own users."""
 
+import subprocess
+import sys
+from threading import Event, Thread, current_thread
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -7,7 +11,7 @@ from click.testing import CliRunner
 import hpo
 from benchmarks.__main__ import main
 from benchmarks.suites.command import _searchers
-from benchmarks.suites.peers import peers
+from benchmarks.suites.peers import _in_daemon, peers
 
 
 def test_nevergrad_is_told_how_many_trials_there_will_be():
@@ -18,6 +22,29 @@ def test_nevergrad_is_told_how_many_trials_there_will_be():
     study = hpo.Study({"x": hpo.Float(0, 1)}, searcher=searcher, seed=0)
     study.optimize(lambda p: p["x"], 5, progress=False)
     assert np.isfinite(study.best_value)
+
+
+def test_a_thread_that_waits_for_good_does_not_keep_the_process():
+    def start():
+        thread = Thread(target=Event().wait)
+        assert current_thread().daemon
+        return thread.daemon
+
+    assert _in_daemon(start)
+    with pytest.raises(KeyError, match="told"):
+        _in_daemon(lambda: {}["told"])
+
+
+def test_a_process_ends_after_nevergrad():
+    pytest.importorskip("nevergrad")
+    code = """
+import hpo
+from benchmarks.suites.peers import NevergradSearcher
+
+study = hpo.Study({"x": hpo.Float(-1, 1), "y": hpo.Float(-1, 1)}, searcher=NevergradSearcher(30), seed=0)
+study.optimize(lambda p: p["x"] ** 2 + p["y"] ** 2, 30, progress=False)
+"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False).returncode == 0
 
 
 def test_the_command_runs_a_peer(tmp_path):
