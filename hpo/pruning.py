@@ -179,7 +179,7 @@ class Rungs:
         )
 
 
-PRUNERS: dict[str, type[Pruner]] = {"median": MedianPruner, "asha": ASHAPruner}
+BY_NAME: dict[str, type[Pruner]] = {"median": MedianPruner, "asha": ASHAPruner}
 
 
 def resolve_pruner(pruner: Any) -> Pruner | None:
@@ -192,9 +192,9 @@ def resolve_pruner(pruner: Any) -> Pruner | None:
     """
     if pruner is None or isinstance(pruner, Pruner):
         return pruner
-    if isinstance(pruner, str) and pruner in PRUNERS:
-        return PRUNERS[pruner]()
-    names = ", ".join(map(repr, PRUNERS))
+    if isinstance(pruner, str) and pruner in BY_NAME:
+        return BY_NAME[pruner]()
+    names = ", ".join(map(repr, BY_NAME))
     raise ValueError(f"pruner={pruner!r}: must be {names}, a Pruner such as HyperbandPruner(81), or None")
 
 
