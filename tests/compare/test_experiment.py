@@ -203,8 +203,13 @@ def test_a_cell_that_was_interrupted_is_not_kept(tmp_path):
         return truth(params)
 
     tasks = {"toy": hpo.Task(once, SPACE)}
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, tasks=tasks)
+    # A shell's background is born ignoring it.
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, tasks=tasks)
+    finally:
+        signal.signal(signal.SIGINT, previous)
     assert not stamps(tmp_path)
 
 
