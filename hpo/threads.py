@@ -7,9 +7,9 @@ long as one.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 
 import scipy.linalg  # noqa: F401  loads SciPy's BLAS, which is looked for once
 from threadpoolctl import ThreadpoolController
@@ -18,11 +18,29 @@ from threadpoolctl import ThreadpoolController
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Limit every BLAS of the process to one thread meanwhile; also a decorator, ``@one_blas_thread()``."""
-    with _libraries().limit(limits=1, user_api="blas"):
+    with _LIMIT:
         yield
 
 
-@cache
-def _libraries() -> ThreadpoolController:
-    """Finding the libraries takes milliseconds, limiting them microseconds."""
-    return ThreadpoolController()
+class _Limit:
+    """The limit of the whole process: threads may overlap, so the first sets it and the last ends it."""
+
+    def __init__(self) -> None:
+        self._libraries = ThreadpoolController()  # to find them takes milliseconds, to limit them not
+        self._lock = threading.Lock()
+        self._n_inside = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._n_inside == 0:
+                self._limiter = self._libraries.limit(limits=1, user_api="blas")
+            self._n_inside += 1
+
+    def __exit__(self, *exc: object) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                self._limiter.restore_original_limits()
+
+
+_LIMIT = _Limit()  # one, as the number of BLAS threads is one of the process

@@ -1,5 +1,7 @@
 """Linear algebra runs in one thread, whatever the process is set to."""
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -42,6 +44,15 @@ def test_the_limit_ends_with_its_block_also_by_an_error(two_threads):
     assert blas_threads() == {2}
     with one_blas_thread():
         assert blas_threads() == {1}
+
+
+def test_the_limit_of_blocks_that_overlap_ends_with_the_last(two_threads):
+    first, second = ExitStack(), ExitStack()  # of two threads: who begins first ends first
+    for block in (first, second):
+        block.enter_context(one_blas_thread())
+    first.close()
+    assert blas_threads() == {1}
+    second.close()
 
 
 def test_gp_suggests_and_recommends_in_one_thread(two_threads, monkeypatch):
