@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -13,19 +13,19 @@ from typing import Any
 @contextmanager
 def stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     """The first Ctrl-C calls `stop`, the second is the usual KeyboardInterrupt."""
-    if not _is_main() or not callable(signal.getsignal(signal.SIGINT)):  # nohup, or a shell's background
+    previous = signal.getsignal(signal.SIGINT) if _is_main() else None
+    if not callable(previous):  # nohup, or a shell's background
         yield
         return
 
     def first(signum: int, frame: FrameType | None) -> None:
+        own.close()
         stop()
-        signal.signal(signal.SIGINT, previous)
 
-    previous = signal.signal(signal.SIGINT, first)
-    try:
+    with ExitStack() as own:  # gives back once: later the handler may be that of a study around this one
+        own.callback(signal.signal, signal.SIGINT, previous)
+        signal.signal(signal.SIGINT, first)
         yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 class Undisturbed:
@@ -36,27 +36,29 @@ class Undisturbed:
     """
 
     def __enter__(self) -> None:
-        self._waiting: tuple[int, FrameType | None] | None = None
+        self._n_waiting = 0
         self._previous: Any = None
         # None: a handler that is not Python's, and could not be put back.
         if _is_main() and signal.getsignal(signal.SIGINT) is not None:
             self._previous = signal.signal(signal.SIGINT, self._wait)
 
     def __exit__(self, *exc: object) -> None:
-        if self._previous is None:
-            return
-        signal.signal(signal.SIGINT, self._previous)
-        if self._waiting is not None:
-            self._hand_on(*self._waiting)
+        self._end()
 
     def _wait(self, signum: int, frame: FrameType | None) -> None:
-        if self._waiting is not None:
-            self._hand_on(signum, frame)
-        self._waiting = signum, frame
+        self._n_waiting += 1
+        if self._n_waiting > 1:
+            self._end()
 
-    def _hand_on(self, signum: int, frame: FrameType | None) -> None:
-        if callable(self._previous):  # nohup and a shell's background ignore it
-            self._previous(signum, frame)
+    def _end(self) -> None:
+        """Put the handler back, and hand on what waits: the first may change who is there for the second."""
+        previous, self._previous = self._previous, None
+        if previous is None:
+            return
+        signal.signal(signal.SIGINT, previous)
+        while self._n_waiting:
+            self._n_waiting -= 1
+            signal.raise_signal(signal.SIGINT)
 
 
 def _is_main() -> bool:

@@ -2,12 +2,14 @@
 
 import random
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
 import hpo
-from hpo.interrupts import Undisturbed
+from hpo.interrupts import Undisturbed, stopping_on_interrupt
 
 SPACE = {"x": hpo.Float(0, 1)}
 
@@ -45,6 +47,47 @@ def test_the_second_interrupt_does_not_wait():
     done = interrupted(times=2)
     assert done == [1]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_two_interrupts_in_a_block_of_a_study_are_two():
+    stops = []
+
+    def study():
+        with stopping_on_interrupt(lambda: stops.append("stop")), Undisturbed():
+            signal.raise_signal(signal.SIGINT)
+            assert stops == []
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        study()
+    assert stops == ["stop"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_of_a_study_within_a_study_each_takes_one_interrupt():
+    stops = []
+
+    def studies():
+        with stopping_on_interrupt(lambda: stops.append("outer")):
+            with stopping_on_interrupt(lambda: stops.append("inner")):
+                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        studies()
+    assert stops == ["inner", "outer"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_that_is_to_end_the_process_ends_it_after_the_block():
+    code = (
+        "import signal; from hpo.interrupts import Undisturbed\n"
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+        "with Undisturbed():\n    signal.raise_signal(signal.SIGINT); print('kept', flush=True)\nprint('no')"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (-signal.SIGINT, "kept\n")
 
 
 def test_an_ignored_interrupt_stays_ignored_and_other_threads_are_left_alone():
