@@ -83,10 +83,10 @@ def run(study: StudyView, runner: Runner, limits: Limits, on_finish: Callable[[i
             if not running:
                 break
             ended = []
-            for number, outcome in runner.wait(POLL_SECONDS):
+            outcomes = runner.wait(POLL_SECONDS)
+            for number, outcome in outcomes:
                 if outcome.failure in RETRIED and starts[number] <= limits.max_retries:
                     _requeue(study, running.pop(number))
-                    is_exhausted = False  # there is something to run again
                     continue
                 finished = study.book.finish(number, running[number].attempt, outcome)
                 del running[number]
@@ -95,6 +95,8 @@ def run(study: StudyView, runner: Runner, limits: Limits, on_finish: Callable[[i
             for finished in ended:  # after all of them are recorded: what is called here may raise
                 done += 1
                 on_finish(done, finished)
+            if outcomes:  # there may be something again: a trial to retry, or one that a callback queued
+                is_exhausted = False
         is_clean = True
         return is_exhausted
     finally:

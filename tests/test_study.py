@@ -205,6 +205,16 @@ def test_a_suggestion_waits_for_the_results_before_its_window():
     assert [t.info["seen"] for t in study.trials] == [0, 0, 0, 1, 2, 3, 4, 5]
 
 
+def test_what_a_callback_queues_is_tried_although_the_searcher_has_nothing_left():
+    def again(study, trial):
+        if trial.number == 0:
+            study.enqueue(trial.params)
+
+    study = hpo.Study({"n": hpo.Int(1, 2)}, searcher="grid", window=3)
+    study._run(NewestFirst(), Options(callbacks=(again,), progress=False))
+    assert [str(t.state) for t in study.trials] == ["complete"] * 3
+
+
 def test_history_is_read_only_and_keeps_pending_apart():
     study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
     first, second, third = study.ask(), study.ask(), study.ask()
