@@ -114,7 +114,7 @@ class Ledger:
             is_seen = self._finished[:n].copy()
             is_seen[horizon:] = False
             seen, waiting = np.flatnonzero(is_seen), np.flatnonzero(~is_seen)
-        return _LazyHistory(self, seen, waiting, k)
+        return _LazyHistory.of(self, seen, waiting, k)
 
     def encoded(self) -> Array:
         """Points of the unit cube of all trials, (n, d), perhaps followed by rows to come."""
@@ -157,12 +157,19 @@ class Ledger:
 
 
 class _LazyHistory(History):
-    """A history that looks at the ledger's columns when it is looked at: what it shows never changes."""
+    """A history that looks at the ledger's columns when it is looked at: what it shows never changes.
 
-    def __init__(
-        self, ledger: Ledger, seen: slice | NDArray[np.intp], waiting: slice | NDArray[np.intp], k: int
-    ) -> None:
-        vars(self).update(k=k, _columns=(ledger, seen, waiting))
+    Made by `of`; the constructor is the one of any history, so that ``dataclasses.replace`` works.
+    """
+
+    @classmethod
+    def of(
+        cls, ledger: Ledger, seen: slice | NDArray[np.intp], waiting: slice | NDArray[np.intp], k: int
+    ) -> _LazyHistory:
+        """The history of these rows, and what is waiting."""
+        made = object.__new__(cls)
+        vars(made).update(k=k, _columns=(ledger, seen, waiting))
+        return made
 
     @cached_property
     def y(self) -> Array:

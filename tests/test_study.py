@@ -229,6 +229,16 @@ def test_history_is_read_only_and_keeps_pending_apart():
         history.X[0, 0] = 0.0
 
 
+def test_another_history_is_made_of_one_by_replace():
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    study.tell(study.ask(), 4.0)
+    history = study._book.ledger.history(1, window=None)
+    shifted = dataclasses.replace(history, y=history.y + 1, k=7)
+    assert (shifted.y.tolist(), shifted.k, shifted.numbers.tolist(), len(shifted)) == ([5.0], 7, [0], 1)
+    np.testing.assert_array_equal(shifted.X, history.X)
+    assert (history.y.tolist(), history.k) == ([4.0], 1)
+
+
 def test_dataframe_has_a_row_a_trial():
     study = hpo.minimize(square, SPACE, searcher=Uniform(), n_trials=4, seed=0, progress=False)
     frame = study.dataframe()
