@@ -110,7 +110,8 @@ def _rebuilt(field: str, kept: Mapping[str, Any], known: Iterable[tuple[str, str
 
 def _described(part: Searcher | Pruner) -> dict[str, Any]:
     options: dict[str, Any] | None = None
-    if dataclasses.is_dataclass(part):
+    its_class = type(part).__module__, type(part).__name__  # one of the user's own may have a name of ours
+    if dataclasses.is_dataclass(part) and its_class in (*SEARCHERS.values(), *PRUNERS):
         options = {f.name: getattr(part, f.name) for f in dataclasses.fields(part) if f.init}
         if not all(v is None or isinstance(v, str | bool | int | float) for v in options.values()):
             options = None

@@ -1,6 +1,7 @@
 """A stored study goes on where it was, and nothing recorded is lost."""
 
 import collections
+import dataclasses
 import enum
 import os
 import signal
@@ -164,6 +165,30 @@ def test_another_searcher_and_pruner_stay_the_studys(tmp_path):
     hpo.load_study(file, searcher="random", pruner="median")
     again = hpo.load_study(file)
     assert (type(again.searcher), type(again.pruner)) == (hpo.RandomSearcher, hpo.MedianPruner)
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomSearcher(hpo.Searcher):
+    name = "mine"
+
+    def suggest(self, space, history, rng):
+        return hpo.Suggestion({"x": 0.25, "n": 1, "k": "a"})
+
+
+@dataclasses.dataclass(frozen=True)
+class MedianPruner(hpo.Pruner):
+    def rule(self, history):
+        raise NotImplementedError
+
+
+def test_parts_of_ones_own_that_are_called_as_ours_are_given_again(tmp_path):
+    file = tmp_path / "runs.db"
+    hpo.Study(SPACE, searcher=RandomSearcher(), pruner=MedianPruner(), storage=file)
+    with pytest.raises(ValueError, match="give it again as searcher"):
+        hpo.load_study(file, pruner=MedianPruner())
+    with pytest.raises(ValueError, match="give it again as pruner"):
+        hpo.load_study(file, searcher=RandomSearcher())
+    assert hpo.load_study(file, searcher=RandomSearcher(), pruner=MedianPruner()).ask().params["x"] == 0.25
 
 
 def test_two_processes_share_a_file(tmp_path):
