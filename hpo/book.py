@@ -124,7 +124,7 @@ class Book:
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy in another process is one in memory: only one process at a time writes as this study."""
-        return {**vars(self), "_lock": None, "_store": None}
+        return {**vars(self), "_lock": None, "_store": None, "_begun": {}}  # whose clock is another
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

@@ -139,6 +139,14 @@ def test_a_trial_of_another_study_is_not_told():
     assert all(t.state == "complete" for t in ours.trials)
 
 
+def test_in_a_copy_of_a_study_nothing_has_been_running(monkeypatch):
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    study.ask()
+    copy = pickle.loads(pickle.dumps(study))
+    monkeypatch.setattr("time.monotonic", lambda: -1e6)  # as on a computer that was started later
+    assert copy.tell(0, 1.0).seconds == 0.0
+
+
 def test_a_trial_that_runs_elsewhere_is_not_told(tmp_path):
     study = hpo.Study(SPACE, searcher=Uniform(), storage=tmp_path / "runs.db")
     trial = study.ask()
