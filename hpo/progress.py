@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from hpo.trial import Trial
+
+NARROW = 70  # columns of a terminal with fewer of which there is room for trial and best value only
 
 
 class Progress:
@@ -43,31 +46,57 @@ class Progress:
     def say(self, message: str) -> None:
         """Show a message; from a signal's handler, too, which may have come in the middle of a write."""
         if self._bar is not None:
-            os.write(sys.stderr.fileno(), f"\r\n{message}\r\n".encode())
+            os.write(self._bar.console.file.fileno(), f"\r\n{message}\r\n".encode())
 
     def _start(self) -> None:
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
             TextColumn,
             TimeElapsedColumn,
-            TimeRemainingColumn,
         )
-        from rich.progress import Progress as Bar
+        from rich.progress import TimeRemainingColumn as TimeLeft
+        from rich.table import Column
 
-        console = Console(stderr=True)
-        if not console.is_terminal:
-            return
-        self._bar = Bar(
-            TextColumn("trial"),
-            MofNCompleteColumn(),
-            BarColumn(),
-            TextColumn("best {task.fields[best]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
+        best = "best {task.fields[best]}"
+        trial, time = MofNCompleteColumn(table_column=Column(no_wrap=True)), TimeElapsedColumn()
+        self._bar = bar(
+            [TextColumn("trial"), trial, BarColumn(), TextColumn(best), time, TextColumn("left"), TimeLeft()],
+            narrow=[trial, TextColumn(best, table_column=Column())],
         )
-        self._task = self._bar.add_task("", total=self._total, best="none yet")
-        self._bar.start()
+        if self._bar is not None:
+            self._task = self._bar.add_task("", total=self._total, best="none yet")
+            self._bar.start()
+
+
+def bar(columns: Sequence[Any], *, narrow: Sequence[Any] = (), **options: Any) -> Any:
+    """A bar of rich on stderr; None where that is no terminal, or shows a bar of someone's already.
+
+    Parameters
+    ----------
+    columns : sequence of rich.progress.ProgressColumn
+    narrow : sequence of rich.progress.ProgressColumn
+        Shown instead in a terminal that is too narrow for the others.
+    **options
+        Those of rich.progress.Progress.
+    """
+    from rich.console import Console
+    from rich.file_proxy import FileProxy
+    from rich.progress import Progress as Bar
+
+    if isinstance(sys.stderr, FileProxy) or not _is_terminal(sys.stderr):
+        return None
+    console = Console(file=sys.stderr)  # and not where an objective sends it meanwhile
+    if not console.is_terminal:
+        return None
+    shown = narrow if narrow and console.width < NARROW else columns
+    # What is printed meanwhile goes above the bar, but not what goes into a file or a pipe.
+    return Bar(*shown, console=console, redirect_stdout=_is_terminal(sys.stdout), **options)
+
+
+def _is_terminal(stream: Any) -> bool:
+    """Whether it truly is one: rich takes anything for it where FORCE_COLOR is set."""
+    try:
+        return os.isatty(stream.fileno())
+    except (AttributeError, OSError, ValueError):  # no stream, none of a file, a closed one
+        return False

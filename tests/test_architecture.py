@@ -62,6 +62,7 @@ MAY_IMPORT = {
         "hpo.study",
         "hpo.axes",
         "hpo.plots",
+        "hpo.progress",
         "hpo.compare",
     ),
 }

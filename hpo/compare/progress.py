@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as TimeLeft
+
+from hpo.progress import bar
 
 
 class CellProgress:
     """Context manager: a bar over cells with the time left."""
 
     def __init__(self, enabled: bool, total: int) -> None:
-        console = Console(stderr=True)
-        self._bar: Any = None
-        if enabled and console.is_terminal:
-            self._bar = Progress(
-                TextColumn("runs"),
-                MofNCompleteColumn(),
-                BarColumn(),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                # Cells take seconds to minutes, in turns: the average over all of them is the best guess.
-                TimeLeft(),
-                TextColumn("{task.fields[last]}"),
-                console=console,
-                speed_estimate_period=24 * 3600,
-            )
+        columns = [
+            TextColumn("runs"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            # Cells take seconds to minutes, in turns: the average over all of them is the best guess.
+            TimeLeft(),
+            TextColumn("{task.fields[last]}"),
+        ]
+        self._bar = bar(columns, speed_estimate_period=24 * 3600) if enabled else None
+        if self._bar is not None:
             self._task = self._bar.add_task("", total=total, last="")
 
     def __enter__(self) -> CellProgress:
