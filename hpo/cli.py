@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 
 @click.group()
@@ -28,7 +29,7 @@ def list_studies(where: str) -> None:
     """List the studies of a storage: trials by state, and the best value."""
     from hpo.storage import StorageError, Store, study_names
 
-    table = Table("study", "trials", "states", "best value")
+    rows = []
     try:
         for name in study_names(where):
             store, _ = Store.load(where, name)
@@ -37,10 +38,10 @@ def list_studies(where: str) -> None:
             finally:
                 store.close()
             counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-            table.add_row(escape(repr(name)), str(n), counts, "" if best is None else f"{best:.6g}")
+            rows.append((repr(name), str(n), counts, "" if best is None else f"{best:.6g}"))
     except (StorageError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    Console().print(table)
+    _print_table(("study", "trials", "states", "best value"), rows)
 
 
 @storage.command()
@@ -59,9 +60,20 @@ def recover(damaged: Path, new: Path) -> None:
         saved = salvage(damaged, new)
     except StorageError as error:
         raise click.ClickException(str(error)) from error
-    table = Table("study", "trials saved", "numbers lost")
-    for study in saved:
-        lost = ", ".join(map(str, study.lost)) or "none before the last"
-        table.add_row(escape(repr(study.name)), str(study.n_saved), lost)
-    Console().print(table)
+    rows = [
+        (repr(study.name), str(study.n_saved), ", ".join(map(str, study.lost)) or "none before the last")
+        for study in saved
+    ]
+    _print_table(("study", "trials saved", "numbers lost"), rows)
     sys.exit(1 if any(study.lost for study in saved) else 0)
+
+
+def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print all of every cell, literally: no markup, no names of emoji, nothing cut off."""
+    console = Console()
+    table = Table(*(Column(heading, overflow="fold") for heading in headings))
+    for row in rows:
+        # What the output's encoding lacks is escaped, too.
+        shown = (cell.encode(console.encoding, "backslashreplace").decode(console.encoding) for cell in row)
+        table.add_row(*map(Text, shown))
+    console.print(table)

@@ -291,6 +291,19 @@ def test_the_list_of_studies_shows_the_best_value_and_the_states(tmp_path, direc
     assert best in shown.output
 
 
+@pytest.mark.parametrize("charset", ["utf-8", "ascii"])
+def test_the_list_of_studies_shows_all_of_every_name_as_it_is(tmp_path, charset):
+    file = tmp_path / "runs.db"
+    names = ["[red]lr:warning:0.1", "long" * 40, "näher"]
+    for name in names:
+        hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file, name=name)
+    runner = CliRunner(charset=charset, env={"COLUMNS": "60"})
+    shown = runner.invoke(main, ["storage", "list", str(file)])
+    assert shown.exit_code == 0
+    cells = [line.split(line[0])[1].strip() for line in shown.output.splitlines()[3:-1]]
+    assert "".join(cells) == "".join(map(repr if charset == "utf-8" else ascii, names))
+
+
 def test_a_definition_that_was_changed_is_damage(tmp_path):
     file = tmp_path / "runs.db"
     hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file)
