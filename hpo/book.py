@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hpo.execution import Outcome
@@ -99,10 +99,17 @@ class Book:
         begun = self._begun.get(number)
         return 0.0 if begun is None else time.monotonic() - begun
 
-    def redefine(self, definition: dict[str, Any]) -> None:
-        """Replace the study's definition on disk."""
+    def redefine(self, changes: Mapping[str, Any]) -> None:
+        """Change these fields of the study's definition on disk."""
         if self._store is not None:
-            self._store.redefine(definition)
+            self._store.redefine(lambda kept: {**kept, **changes})
+
+    def settled_window(self, window: int) -> int:
+        """The window of a study that was made with none: this one, unless another process came first."""
+        if self._store is None:
+            return window
+        self._store.redefine(lambda kept: {**kept, "window": kept["window"] or window})
+        return int(self._store.definition["window"])
 
     def _put(self, propose: Callable[[Sequence[Trial]], Trial]) -> Trial:
         if self._store is None:

@@ -121,8 +121,11 @@ def load_study(
             name=found,
         )
         study._keep_in(store)
-        if study._definition() != kept and (searcher, pruner) != (None, None):
-            study._book.redefine(study._definition())
+        now = study._definition()
+        given = [part for part, it in (("searcher", searcher), ("pruner", pruner)) if it is not None]
+        changes = {part: now[part] for part in given if now[part] != kept.get(part)}
+        if changes:
+            study._book.redefine(changes)
     except BaseException:
         store.close()
         raise

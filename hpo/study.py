@@ -272,9 +272,8 @@ class Study(Results):
         self._is_stopping = False
         self._sees_all = options.order == "async"
         if self.window is None:
-            self.window = runner.capacity
-            self._book.redefine(self._definition())
-        elif runner.capacity > self.window and not self._sees_all:
+            self.window = self._book.settled_window(runner.capacity)
+        if runner.capacity > self.window and not self._sees_all:
             warn(
                 f"window={self.window}: so many trials of this study run at a time in deterministic order, "
                 f"where {runner.capacity} could; use order='async', or a new study with a wider window"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -60,22 +61,24 @@ def find(database: Database, name: str | None) -> tuple[int, str, Definition]:
     found = _all(database)
     if name is None and len(found) == 1:
         name = found[0][0]
-    for its_name, key, definition in found:
+    for its_name, definition, key in found:
         if its_name == name:
             return key, name, definition
     names = ", ".join(repr(its_name) for its_name, _, _ in found)
     raise StorageError(f"name={name!r}: {database.shown} holds {names or 'no study'}")
 
 
-def redefine(database: Database, key: int, definition: Definition) -> None:
-    """Replace a study's definition."""
+def redefine(database: Database, key: int, change: Callable[[Definition], Definition]) -> Definition:
+    """Replace a study's definition by what `change` makes of it, as it is there now."""
 
-    def work(connection: Connection) -> None:
-        name = connection.execute(select(studies.c.name).where(studies.c.id == key)).scalar_one()
-        values = {"definition": dumped(definition), "checksum": checksum([name, dumped(definition)])}
+    def work(connection: Connection) -> Definition:
+        row = connection.execute(select(studies).where(studies.c.id == key).with_for_update()).one()
+        definition = change(_checked(database, row)[1])
+        values = {"definition": dumped(definition), "checksum": checksum([row.name, dumped(definition)])}
         connection.execute(update(studies).where(studies.c.id == key).values(**values))
+        return definition
 
-    database.transact(work)
+    return database.transact(work)
 
 
 def overview(
@@ -94,11 +97,13 @@ def overview(
     return database.transact(work)
 
 
-def _all(database: Database) -> list[tuple[str, int, Definition]]:
+def _all(database: Database) -> list[tuple[str, Definition, int]]:
     rows = database.transact(lambda c: c.execute(select(studies).order_by(studies.c.id)).all())
-    found = []
-    for row in rows:
-        if checksum([row.name, row.definition]) != row.checksum:
-            raise database.damaged("the definition of a study is not what was written")
-        found.append((json.loads(row.name), row.id, json.loads(row.definition)))
-    return found
+    return [(*_checked(database, row), row.id) for row in rows]
+
+
+def _checked(database: Database, row: Any) -> tuple[str, Definition]:
+    """Name and definition."""
+    if checksum([row.name, row.definition]) != row.checksum:
+        raise database.damaged("the definition of a study is not what was written")
+    return json.loads(row.name), json.loads(row.definition)

@@ -100,10 +100,9 @@ class Store:
         self._presence.leave()
         self._seen_version = -1
 
-    def redefine(self, definition: dict[str, Any]) -> None:
-        """Replace the study's definition."""
-        catalog.redefine(self._database, self._key, definition)
-        self.definition = definition
+    def redefine(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Replace the study's definition by what `change` makes of it; others may have changed it, too."""
+        self.definition = catalog.redefine(self._database, self._key, change)
 
     def overview(self) -> tuple[int, dict[str, int], float | None]:
         """How many trials there are, how many in each state, and the best value; rows are not checked."""

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -165,6 +166,18 @@ def test_another_searcher_and_pruner_stay_the_studys(tmp_path):
     hpo.load_study(file, searcher="random", pruner="median")
     again = hpo.load_study(file)
     assert (type(again.searcher), type(again.pruner)) == (hpo.RandomSearcher, hpo.MedianPruner)
+
+
+def test_what_another_process_made_of_the_definition_is_kept(tmp_path):
+    file = tmp_path / "runs.db"
+    ours = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file)
+    theirs = hpo.load_study(file, searcher="grid")
+    with ThreadPoolExecutor(3) as executor:
+        ours.optimize(lambda params: 1.0, 3, executor=executor, progress=False)
+    theirs.optimize(lambda params: 1.0, 1, progress=False)
+    assert (ours.window, theirs.window) == (3, 3)
+    again = hpo.load_study(file, pruner="median")
+    assert (again.window, type(again.searcher)) == (3, hpo.GridSearcher)
 
 
 @dataclasses.dataclass(frozen=True)
