@@ -13,7 +13,7 @@ import numpy as np
 from hpo.book import Book, finished
 from hpo.checks import is_whole, whole_or_none
 from hpo.definition import check, definition
-from hpo.execution import LiveTrial, Objective, Options, Runner, make_runner, told
+from hpo.execution import Objective, Options, Runner, make_runner, told
 from hpo.interrupts import stopping_on_interrupt
 from hpo.ledger import Ledger
 from hpo.loop import Limits, StudyView, run
@@ -85,7 +85,6 @@ class Study(Results):
         self.name = name
         self._book = Book(self._new_ledger())
         self._is_stopping = False
-        self._sees_all = False
         if storage is not None:
             from hpo.storage import Store
 
@@ -180,7 +179,7 @@ class Study(Results):
         SearchSpaceExhausted
             If the searcher has nothing left.
         """
-        return handed_out(self._book.start(self._suggest))
+        return self._ask(self.window or 1)
 
     def tell(
         self,
@@ -270,12 +269,12 @@ class Study(Results):
 
     def _run(self, runner: Runner, options: Options) -> Study:
         self._is_stopping = False
-        self._sees_all = options.order == "async"
         if self.window is None:
             self.window = self._book.settled_window(runner.capacity)
-        if runner.capacity > self.window and not self._sees_all:
+        window = None if options.order == "async" else self.window
+        if window is not None and runner.capacity > window:
             warn(
-                f"window={self.window}: so many trials of this study run at a time in deterministic order, "
+                f"window={window}: so many trials of this study run at a time in deterministic order, "
                 f"where {runner.capacity} could; use order='async', or a new study with a wider window"
             )
         deadline = None if options.timeout is None else time.monotonic() + options.timeout
@@ -294,7 +293,11 @@ class Study(Results):
         with Progress(options.progress, options.n_trials) as bar, stopping_on_interrupt(interrupted):
             limits = Limits(options.n_trials, deadline, options.max_retries)
             view = StudyView(
-                self._book, self.ask, self._live, lambda: self._is_stopping, self._visible_window()
+                self._book,
+                lambda: self._ask(window),
+                lambda trial: live(trial, self._book.ledger, self.pruner, self.seed, window),
+                lambda: self._is_stopping,
+                window,
             )
             if run(view, runner, limits, report):
                 bar.say("nothing is left to try: the search ends here")
@@ -302,15 +305,11 @@ class Study(Results):
             warn(f"all {states.total()} trials failed{self._latest_failure()}")
         return self
 
-    def _live(self, trial: Trial) -> LiveTrial:
-        return live(trial, self._book.ledger, self.pruner, self.seed, self._visible_window())
-
-    def _visible_window(self) -> int | None:
-        return None if self._sees_all else self.window or 1
-
-    def _suggest(self) -> Trial:
-        """A new trial; only the book calls this, which keeps others away meanwhile."""
-        return suggested(self._book.ledger, self.searcher, self.seed, self._visible_window())
+    def _ask(self, window: int | None) -> Trial:
+        # The book calls this when it has nothing queued, and keeps others away meanwhile.
+        return handed_out(
+            self._book.start(lambda: suggested(self._book.ledger, self.searcher, self.seed, window))
+        )
 
 
 def _fresh_seed() -> int:

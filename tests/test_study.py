@@ -189,6 +189,19 @@ def test_window_hides_the_newest_results():
     assert [t.info["seen"] for t in study.trials] == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
 
 
+def test_the_order_of_a_run_ends_with_it():
+    def nested(study, trial):
+        if trial.number == 0:
+            study.optimize(square, 2, progress=False)
+
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0, window=4)
+    study.optimize(square, 2, order="async", callbacks=[nested], progress=False)
+    study.ask()
+    assert [t.info for t in study.trials] == [
+        {"seen": 0, "unseen": []}, {"seen": 0}, {"seen": 0}, {"seen": 3, "unseen": []}, {"seen": 1}
+    ]  # fmt: skip
+
+
 class NewestFirst:
     """Three trials at a time, of which the newest ends first."""
 
