@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -141,8 +143,9 @@ class HyperbandPruner(Pruner):
     def bracket(self, k: int) -> int:
         """Bracket of trial `k`: how many of the earliest rungs it skips."""
         s_max = len(_powers(self.min_steps, self.eta, self.max_steps)) - 1
-        sizes = [math.ceil((s_max + 1) / (s + 1) * self.eta**s) for s in range(s_max, -1, -1)]
-        return int(np.searchsorted(np.cumsum(sizes), k % sum(sizes), side="right"))
+        sizes = (-(-(s_max + 1) * self.eta**s // (s + 1)) for s in range(s_max, -1, -1))  # rounded up
+        ends = list(accumulate(sizes))
+        return bisect_right(ends, k % ends[-1])
 
 
 @dataclass(frozen=True)

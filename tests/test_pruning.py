@@ -168,6 +168,13 @@ def test_brackets_have_the_sizes_of_hyperband_and_judge_their_own():
     assert pruner.rule(history(better, 143)).bars == (0.0,) * 4
 
 
+def test_the_sizes_of_brackets_are_whole_numbers_however_large():
+    pruner = hpo.HyperbandPruner(3**10)
+    third = math.ceil(11 / 10 * 3**9) + 3**10  # first number of the third, of 11 / 9 * 3**8
+    assert [pruner.bracket(third + k) for k in (-1, 0, 8018, 8019)] == [1, 2, 2, 3]
+    assert hpo.HyperbandPruner(2**62, eta=2).bracket(0) == 0
+
+
 def test_trials_without_reports_or_values_do_not_count():
     curves = [{}, {}, {1: 1.0}]
     broken = History.build(SPACE, [{"x": 0.5}] * 3, [None, 1.0, None], reports=curves)
@@ -197,6 +204,8 @@ def test_reports_at_the_ends_of_the_floats_are_borne(pruner):
         (lambda: hpo.ASHAPruner(eta=1), "eta=1"),
         (lambda: hpo.ASHAPruner(min_steps=True), "min_steps=True"),
         (lambda: hpo.HyperbandPruner(0), "max_steps=0"),
+        (lambda: hpo.HyperbandPruner(9, min_steps=0), "min_steps=0"),
+        (lambda: hpo.HyperbandPruner(9, eta=1), "eta=1"),
     ],
 )
 def test_unusable_options_are_refused_by_name(make, message):
