@@ -31,6 +31,8 @@ class StudyView:
         Says whether no further trial shall begin.
     window : int or None
         See `Study`; None: every suggestion sees all there is.
+    has_pruner : bool
+        Whether queued trials, too, are held to what came of those before.
     """
 
     book: Book
@@ -38,13 +40,15 @@ class StudyView:
     live: Callable[[Trial], LiveTrial]
     is_stopping: Callable[[], bool]
     window: int | None
+    has_pruner: bool
 
     def may_ask(self, running: Collection[int]) -> bool:
-        """In deterministic order suggestion k waits for the trials up to k - window that run here."""
+        """In deterministic order trial k waits for those up to k - window that run here, if it sees them."""
         ledger = self.book.ledger
-        if self.window is None or not running or ledger.first_queued is not None:
+        queued = ledger.first_queued
+        if self.window is None or not running or (queued is not None and not self.has_pruner):
             return True
-        return len(ledger) - min(running) < self.window
+        return (len(ledger) if queued is None else queued) - min(running) < self.window
 
 
 @dataclass(frozen=True)

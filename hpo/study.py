@@ -298,6 +298,7 @@ class Study(Results):
                 lambda trial: live(trial, self._book.ledger, self.pruner, self.seed, window),
                 lambda: self._is_stopping,
                 window,
+                self.pruner is not None,
             )
             if run(view, runner, limits, report):
                 bar.say("nothing is left to try: the search ends here")

@@ -3,6 +3,8 @@
 import itertools
 import math
 import pickle
+import threading
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -71,6 +73,30 @@ def test_the_same_trials_end_for_any_number_of_workers_and_either_direction(prun
 
     turned = table(run(mirrored, pruner=pruner, n=24, direction="maximize"))
     assert [row[2] for row in turned] == [row[2] for row in expected]
+
+
+def test_queued_trials_are_held_to_the_same_rules_whoever_ends_first():
+    second_is_over = threading.Event()
+
+    def first_last(params, trial):
+        if trial.number == 0 and is_parallel:
+            second_is_over.wait(10)
+            time.sleep(0.2)  # for the third, which must not start yet
+        trial.report(params["x"], 1)
+        if trial.should_prune():
+            raise hpo.TrialPruned
+        if trial.number == 1:
+            second_is_over.set()
+        return params["x"]
+
+    tables = []
+    for is_parallel in (False, True):
+        study = hpo.Study(SPACE, searcher="random", seed=0, window=2, pruner=hpo.ASHAPruner(eta=2))
+        for x in (0.1, 0.2, 0.9, 0.8):
+            study.enqueue({"x": x})
+        with ThreadPoolExecutor(1 + is_parallel) as executor:
+            tables.append(table(study.optimize(first_last, 6, executor=executor, progress=False)))
+    assert tables[0] == tables[1]
 
 
 def test_a_stored_study_prunes_on_as_before(tmp_path):
