@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -31,6 +30,8 @@ def suggested(ledger: Ledger, searcher: Searcher, seed: int, window: int | None)
         If it had nothing from the first in a space with constraints.
     SpaceError
         If what it suggests is no configuration of the space.
+    TypeError
+        If it suggests nothing, or with an info that is not plain JSON.
     """
     k = len(ledger)
     begin = time.perf_counter()
@@ -43,13 +44,11 @@ def suggested(ledger: Ledger, searcher: Searcher, seed: int, window: int | None)
             f"constraints: {searcher} found nothing that they allow: {error}"
         ) from None
     suggestion = _checked(suggestion, searcher, ledger.space)
-    info = dict(suggestion.info)
-    if window is None:
-        info["unseen"] = sorted(ledger.unfinished)
+    unseen = {} if window is not None else {"unseen": sorted(ledger.unfinished)}
     return Trial(
         number=k,
         params=suggestion.params,
-        info=json.loads(json.dumps(info)) if info else {},  # as it will be after a restart
+        info={**suggestion.info, **unseen},
         started=time.time(),
         search_seconds=time.perf_counter() - begin,
     )
@@ -59,7 +58,13 @@ def _checked(suggestion: Any, searcher: Searcher, space: Space) -> Suggestion:
     if not isinstance(suggestion, Suggestion):
         raise TypeError(f"searcher={searcher!r}: must suggest an hpo.Suggestion, not {suggestion!r}")
     try:
-        return replace(suggestion, params=space.canonical(suggestion.params))
+        info = json.loads(json.dumps(dict(suggestion.info)))  # as it will be after a restart
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"searcher={searcher!r}: info={suggestion.info!r}: must be plain JSON ({error})"
+        ) from None
+    try:
+        return Suggestion(space.canonical(suggestion.params), info)
     except SpaceError as error:
         raise SpaceError(f"searcher={searcher!r}: suggested {suggestion.params!r}: {error}") from None
 

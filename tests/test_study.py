@@ -506,6 +506,8 @@ class Says(Searcher):
     ("suggestion", "error", "message"),
     [
         (None, TypeError, "must suggest an hpo.Suggestion, not None"),
+        (Suggestion({"x": 0.5, "n": 1}, {"at": np.zeros(2)}), TypeError, r"searcher=.*info=.*plain JSON"),
+        (Suggestion({"x": 0.5, "n": 1}, None), TypeError, "searcher=.*info=None: must be plain JSON"),
         (Suggestion({"x": 7.0, "n": 1}), hpo.SpaceError, r"searcher=.*'x'=7.0: must be a number from -1.0"),
         (Suggestion({"x": 0.5}), hpo.SpaceError, r"searcher=.*'n': has no value"),
         (Suggestion({"x": 0.5, "n": 1, "m": 2}), hpo.SpaceError, r"searcher=.*'m': not in the space"),
