@@ -80,12 +80,14 @@ class Book:
             return self._end(ended)
 
     def requeue(self, number: int, attempt: int) -> Trial:
-        """Have a running trial tried again with its parameters.
+        """Have a running trial tried again with its parameters; one that has a result by now keeps it.
 
         Where that cannot be written, all that runs here is left to whoever looks next, as of a dead process.
         """
         with self._lock, Undisturbed():
             trial = self.ledger.trials[number]
+            if trial.state.is_finished:
+                return trial
             queued = dataclasses.replace(trial, state=TrialState.QUEUED, started=None, attempt=attempt)
             try:
                 return self._end(queued)

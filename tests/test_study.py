@@ -170,6 +170,20 @@ def test_a_trial_is_known_again_after_its_study_was_opened_anew(tmp_path):
     assert again.trials[1].value == 1.0
 
 
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_an_interrupt_takes_no_result_back(tmp_path, is_stored):
+    study = hpo.Study(SPACE, searcher=Uniform(), storage=tmp_path / "s.db" if is_stored else None)
+
+    def objective(params, trial):
+        study.tell(trial.number, 1.0)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(objective, 1, progress=False)
+    assert [(str(t.state), t.value) for t in study.trials] == [("complete", 1.0)]
+    assert study.ask().number == 1
+
+
 def test_queued_trials_come_first_and_added_results_count():
     study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
     study.add_trial({"x": 0.5, "n": 2}, 0.25)
