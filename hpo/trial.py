@@ -118,7 +118,11 @@ def is_handed_out_of(trial: Trial, record: Trial) -> bool:
 
 def own(params: Mapping[str, Any]) -> Params:
     """A copy of a configuration, and of the choices in it that can be changed in place."""
-    return {n: deepcopy(v) if isinstance(v, MUTABLE) else v for n, v in params.items()}
+    return {n: deepcopy(v) if _can_be_changed(v) else v for n, v in params.items()}
+
+
+def _can_be_changed(choice: Any) -> bool:
+    return isinstance(choice, MUTABLE) or (isinstance(choice, tuple) and any(map(_can_be_changed, choice)))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import math
 import pickle
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -410,23 +411,29 @@ def test_a_finished_trial_keeps_all_that_its_outcome_does_not_say():
 
 
 def test_what_is_done_to_a_trial_that_was_handed_out_stays_out_of_the_study(tmp_path):
-    space = {"x": hpo.Float(0, 1), "layers": hpo.Categorical([[8], [8, 8]])}
+    space = {
+        "x": hpo.Float(0, 1),
+        "layers": hpo.Categorical([[8], [8, 8]]),
+        "block": hpo.Categorical([("conv", [3]), ("pool", [2])]),
+    }
     study = hpo.Study(space, searcher="random", seed=0, storage=tmp_path / "s.db")
     asked = []
 
     def spoil(trial):
         trial.params.pop("x", None)
         trial.params["layers"].append(1)
+        trial.params["block"][1].append(1)
 
     def spoiling(params):
-        asked.append(dict(params, layers=list(params["layers"])))
+        asked.append(deepcopy(params))
         params.pop("x")
         params["layers"].append(1)
+        params["block"][1].append(1)
         return 1.0
 
     for _ in range(4):
         trial = study.ask()
-        asked.append(dict(trial.params, layers=list(trial.params["layers"])))
+        asked.append(deepcopy(trial.params))
         spoil(trial)
         spoil(study.tell(trial, 2.0))
     study.optimize(spoiling, 4, callbacks=[lambda _, trial: spoil(trial)], progress=False)
@@ -435,6 +442,7 @@ def test_what_is_done_to_a_trial_that_was_handed_out_stays_out_of_the_study(tmp_
     study.best_params["layers"].append(1)
     assert [t.params for t in study.trials[:-1]] == asked
     assert study.space.parameters["layers"].choices == ([8], [8, 8])
+    assert study.space.parameters["block"].choices == (("conv", [3]), ("pool", [2]))
     again = hpo.load_study(tmp_path / "s.db", space=space)
     assert [t.params for t in again.trials[:-1]] == asked
 
