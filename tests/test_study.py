@@ -575,6 +575,14 @@ def test_when_every_trial_fails_it_is_said_why():
     assert repr(study) == "<Study 'study': minimize over 2 parameters with RandomSearcher, 3 trials>"
 
 
+def test_only_a_failure_that_says_why_is_the_latest_failure():
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    for state, reason in (("failed", "first"), ("failed", "second"), ("failed", None), ("cancelled", "no")):
+        study.tell(study.ask(), state=state, reason=reason)
+    with pytest.raises(ValueError, match=r"trials is complete; the latest failure is exception: second$"):
+        study.recommend()
+
+
 def test_a_study_without_trials_is_a_table_without_rows():
     frame = hpo.Study(SPACE, searcher="random").dataframe()
     assert len(frame) == 0
