@@ -362,6 +362,8 @@ def test_the_progress_line_is_told_the_best_and_why_the_search_ends(monkeypatch)
         ({"seed": -1}, "seed=-1"),
         ({"window": 0}, "window=0"),
         ({"searcher": "magic"}, "searcher='magic'"),
+        ({"name": ""}, "name=''"),
+        ({"name": 3}, "name=3"),
     ],
 )
 def test_unusable_options_are_refused_by_name(options, message):
