@@ -88,6 +88,9 @@ def test_lost_rows_are_named_and_the_others_unchanged(stored, tmp_path, seed):
     positions = [originals.index(row[1:]) for row in kept]
     assert positions == sorted(positions)
     assert set(saved.lost) == set(range(max(positions) + 1)) - set(positions)
+    done = CliRunner().invoke(main, ["storage", "recover", str(file), str(tmp_path / "again.db")])
+    assert done.exit_code == (1 if saved.lost else 0)
+    assert all(str(number) in done.output for number in saved.lost)
 
 
 def test_a_running_trial_is_queued_again(tmp_path):
