@@ -45,7 +45,7 @@ clean:
 	touch $@
 
 .venv/test.stamp: .venv/pip.stamp pyproject.toml constraints.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[optuna,report,tables,postgresql,sqlite,dask,dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[optuna,report,tables,bbob,postgresql,sqlite,dask,dev]'
 	touch $@
 
 # On Python 3.11: the lowest versions have no wheels for the newest one.

@@ -1,6 +1,7 @@
 """``python -m benchmarks``: one subcommand a benchmark, each imported only when it is called."""
 
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -10,6 +11,7 @@ COMMANDS = {
     "parts": "benchmarks.mnist.parts",
     "tables": "benchmarks.suites.command",
     "functions": "benchmarks.suites.command",
+    "bbob": "benchmarks.suites.command",
     "tuning": "benchmarks.suites.command",
     "estimators": "benchmarks.suites.command",
     "ablations": "benchmarks.ablations",
@@ -30,6 +32,12 @@ class LazyGroup(click.Group):
         module = import_module(COMMANDS[cmd_name])
         command: click.Command = getattr(module, cmd_name, None) or module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ImportError as error:  # of a package that only this benchmark needs
+            raise click.ClickException(str(error)) from error
 
 
 @click.group(cls=LazyGroup)

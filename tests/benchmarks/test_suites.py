@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 
 import hpo
 from benchmarks.ablations import SUITES
+from benchmarks.suites.bbob import bbob
 from benchmarks.suites.collection import accidents, functions, misscaled
 from benchmarks.suites.problem import task
 from benchmarks.suites.tables import Table
@@ -106,6 +107,18 @@ def test_a_table_gives_its_replicates_and_their_mean(family):
         assert min(seen) <= table.truth(p) <= max(seen)
         assert table.truth(p) >= table.optimum
         assert table.observe(p, 3) == table.observe(p, 3)
+
+
+def test_the_optimum_of_bbob_is_the_value_at_its_minimiser_and_nothing_is_below():
+    pytest.importorskip("ioh")
+    found = bbob()
+    assert len(found) == 24 * 4
+    for name in list(found)[::3]:
+        problem = pickle.loads(pickle.dumps(found[name]))
+        minimiser = dict(zip(problem.space.names, map(float, problem._function.optimum.x)))
+        assert problem.truth(minimiser) == pytest.approx(problem.optimum, abs=1e-9)
+        sample = problem.space.decode(problem.space.sample(50, np.random.default_rng(0)))
+        assert min(problem.observe(params, seed=1) for params in sample) > problem.optimum
 
 
 def test_problems_travel_to_workers():
