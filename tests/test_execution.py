@@ -365,6 +365,37 @@ def test_a_memory_limit_beyond_all_memory_is_none():
     assert [str(t.state) for t in study.trials] == ["complete"] * 2
 
 
+kept = []
+
+
+@pytest.mark.parametrize("keep", [list, lambda: kept], ids=["its own", "the process's"])
+def test_memory_that_small_objects_used_up_is_told_as_such(keep):
+    def greedy(params):
+        texts = keep()
+        while True:
+            texts.append(f"{len(texts):100}")
+
+    study = hpo.Study(SPACE, searcher="random")
+    study.optimize(greedy, 1, trial_memory_limit=50_000_000, progress=False)
+    assert [(t.failure, t.attempt) for t in study.trials] == [("out of memory", 1)]
+
+
+def test_a_memory_limit_leaves_that_of_the_place_as_it_is():
+    script = """
+        import resource, hpo
+        resource.setrlimit(resource.RLIMIT_AS, (2**40, 2**40))
+        def limits(params):
+            return float(resource.getrlimit(resource.RLIMIT_AS) == (2**40, 2**40))
+        study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random")
+        study.optimize(limits, 2, trial_memory_limit=2**41, progress=False)
+        print([t.value for t in study.trials])
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "[1.0, 1.0]\n", done.stderr
+
+
 class Speechless:
     def __repr__(self):
         raise RuntimeError("no words")

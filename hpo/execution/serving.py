@@ -11,9 +11,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from hpo.execution.outcome import evaluate
+from hpo.execution.outcome import Adapted, LiveTrial, evaluate
 from hpo.execution.payload import ObjectiveError, loaded, loaded_trial, unreadable
 from hpo.execution.reports import ReportFile, of_trial
+from hpo.trial import Params
 
 READY = "ready"  # said when the objective is loaded and trials may come
 
@@ -44,7 +45,7 @@ def serve(connection: Connection[Any, Any]) -> None:
         connection.send(error)
         return
     if setup.memory is not None:
-        _limit_memory(setup.memory)
+        objective = _limited(objective, setup.memory)
     connection.send(READY)
     while True:
         try:
@@ -64,14 +65,30 @@ def serve(connection: Connection[Any, Any]) -> None:
         connection.send(outcome)
 
 
-def _limit_memory(memory: int) -> None:
-    """Allow `memory` more bytes of address space than this process has now."""
+def _limited(objective: Adapted, memory: int) -> Adapted:
+    """The objective, allowed `memory` more bytes of address space than this process has now.
+
+    It alone: to tell how it failed takes memory, too, and it may have left none. Limits of the place, such
+    as those of a cluster's jobs, stay: they cannot be raised.
+    """
     import resource
 
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except OSError:
         pages = 0
-    limit = pages * os.sysconf("SC_PAGE_SIZE") + memory
-    if limit < sys.maxsize:  # more is no limit, and no number that the kernel takes
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    others = [bound for bound in before if bound != resource.RLIM_INFINITY]
+    limit = min([pages * os.sysconf("SC_PAGE_SIZE") + memory, *others])
+    if limit >= sys.maxsize:  # is no limit, and no number that the kernel takes
+        return objective
+    within = limit, before[1]
+
+    def limited(params: Params, live: LiveTrial) -> Any:
+        resource.setrlimit(resource.RLIMIT_AS, within)
+        try:
+            return objective(params, live)
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, before)
+
+    return limited
