@@ -19,6 +19,7 @@ import hpo
 from hpo.execution import LiveTrial, Options, Outcome
 from hpo.execution.executors import ExecutorRunner
 from hpo.execution.workers import _with_threads
+from tests.faults.processes import is_alive
 
 SPACE = hpo.Space({"x": hpo.Float(0, 1), "n": hpo.Int(0, 5)})
 
@@ -394,6 +395,24 @@ def test_a_memory_limit_leaves_that_of_the_place_as_it_is():
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60
     )
     assert done.stdout == "[1.0, 1.0]\n", done.stderr
+
+
+def test_a_worker_that_does_not_end_after_its_trial_is_ended(monkeypatch):
+    monkeypatch.setattr("hpo.execution.workers.GRACE_SECONDS", 0.2)
+    n_alive, pids = [], []
+
+    def leaves_a_thread(params):
+        threading.Thread(target=time.sleep, args=(1000,)).start()
+        time.sleep(0.5)
+        return float(os.getpid())
+
+    def count(study, trial):
+        pids.append(int(trial.value))
+        n_alive.append(sum(map(is_alive, pids)))
+
+    study = hpo.Study(SPACE, searcher="random")
+    study.optimize(leaves_a_thread, 4, trial_memory_limit=10**9, callbacks=[count], progress=False)
+    assert max(n_alive) <= 2  # the last one, and one whose time is not up
 
 
 class Speechless:

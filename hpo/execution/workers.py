@@ -30,7 +30,7 @@ from hpo.trial import TrialState
 
 BLAS_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 POLL_SECONDS = 0.25  # how often a death is looked for that closed no pipe: a child still holds it
-GRACE_SECONDS = 2.0  # for workers to end by themselves when the work is done
+GRACE_SECONDS = 2.0  # for workers to end by themselves when their work is done
 EXIT_SECONDS = 1.0  # for one whose pipe has closed: it may still be on its way out, with a code of its own
 MAX_FAILED_STARTS = 3  # in a row, before it is no accident
 BOOT = (
@@ -79,7 +79,7 @@ class Workers:
         self._environment = _with_threads(threads)
         self._idle: list[_Worker] = []
         self._busy: list[_Worker] = []
-        self._leaving: list[_Worker] = []
+        self._leaving: list[tuple[_Worker, float]] = []  # and until when they have time to
         self._failed_starts = 0
         self._fatal: ObjectiveError | WorkerError | None = None  # raised when nothing else is left to return
 
@@ -133,12 +133,12 @@ class Workers:
                 outcomes.append((worker.number, outcome))
         if self._fatal is not None and not outcomes:
             raise self._fatal
-        self._leaving = [worker for worker in self._leaving if not self._has_left(worker)]
+        self._leaving = [(w, until) for w, until in self._leaving if not self._has_left(w, until)]
         return sorted(outcomes, key=lambda pair: pair[0])
 
     def close(self, *, kill: bool) -> None:
         """End the workers, and whatever their trials left running."""
-        workers = [*self._busy, *self._idle, *self._leaving]
+        workers = [*self._busy, *self._idle, *(worker for worker, _ in self._leaving)]
         self._busy, self._idle, self._leaving = [], [], []
         if not kill:
             for worker in workers:
@@ -171,7 +171,7 @@ class Workers:
             self._busy.remove(worker)
             if self._memory is not None:
                 worker.connection.close()
-                self._leaving.append(worker)
+                self._leaving.append((worker, time.monotonic() + GRACE_SECONDS))
             else:
                 self._idle.append(worker)
             if message.reports:
@@ -199,8 +199,8 @@ class Workers:
         """What a worker's trial had reported when it ended; asked once."""
         return taken(of_trial(Path(self._place[1].objective).parent, worker.number))
 
-    def _has_left(self, worker: _Worker) -> bool:
-        if worker.is_alive():
+    def _has_left(self, worker: _Worker, until: float) -> bool:
+        if worker.is_alive() and time.monotonic() < until:  # a thread of its trial may never end
             return False
         self._end(worker)
         return True
