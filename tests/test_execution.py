@@ -420,6 +420,49 @@ class Speechless:
         raise RuntimeError("no words")
 
 
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+class Part(Speechless):
+    """An objective, or a choice, that can be sent and shows nothing of itself."""
+
+    def __init__(self, when=None):
+        self.when = when
+
+    def __call__(self, params):
+        return 1.0
+
+    def __reduce__(self):
+        if self.when == "sent":
+            raise Mute
+        return (_mute, ()) if self.when == "read" else (Part, ())
+
+
+def _mute():
+    raise Mute
+
+
+def test_what_cannot_be_shown_is_sent_all_the_same():
+    space = hpo.Space({"c": hpo.Categorical([Part(), Part()])})
+    study = hpo.Study(space, searcher="random").optimize(Part(), 2, n_jobs=2, progress=False)
+    assert [str(t.state) for t in study.trials] == ["complete"] * 2
+
+
+@pytest.mark.parametrize(("when", "done"), [("sent", "cannot be sent to"), ("read", "cannot be loaded in")])
+def test_an_error_without_a_text_says_what_cannot_be_sent(when, done):
+    study = hpo.Study({"c": hpo.Categorical([Part(when)])}, searcher="random")
+    with pytest.raises(ValueError, match=rf"objective.*: {done} .*worker process \(.*Mute"):
+        study.optimize(Part(when), 1, n_jobs=2, progress=False)
+    if when == "sent":
+        with pytest.raises(ValueError, match=r"params=\{'c': <Part .*cannot be sent"):
+            study.optimize(Part(), 1, n_jobs=2, progress=False)
+    else:
+        study.optimize(Part(), 1, n_jobs=2, progress=False)
+        assert "cannot be loaded in the worker process" in study.trials[0].reason
+
+
 class Endless(Exception):
     def __str__(self):
         return "x" * 10**6

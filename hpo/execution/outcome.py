@@ -194,7 +194,7 @@ def _check_takes(objective: Objective, signature: inspect.Signature, *given: Any
 
 def _refuse(objective: Objective, why: object) -> NoReturn:
     raise ValueError(
-        f"objective={objective!r}: must take params, or params and trial, and no more ({why})"
+        f"objective={shown(objective)}: must take params, or params and trial, and no more ({why})"
     ) from None
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import cloudpickle
 
-from hpo.execution.outcome import Adapted, LiveTrial, Objective, Outcome, adapted, evaluate
-from hpo.trial import TrialState
+from hpo.execution.outcome import (
+    Adapted,
+    LiveTrial,
+    Objective,
+    Outcome,
+    adapted,
+    evaluate,
+    shown,
+    summarised,
+)
+from hpo.trial import Params, TrialState
 
 
 class ObjectiveError(ValueError):
@@ -25,7 +35,7 @@ def dump(objective: Objective) -> bytes:
     """
     return _dumped(
         objective,
-        f"objective={objective!r}",
+        lambda: f"objective={shown(objective)}",
         "Open files, locks, connections and the like inside the objective, or run with n_jobs=1",
     )
 
@@ -40,7 +50,7 @@ def dump_trial(live: LiveTrial) -> bytes:
     """
     return _dumped(
         live,
-        f"params={live.params!r}, or the pruner's rule",
+        lambda: f"params={_each_shown(live.params)}, or the pruner's rule",
         "Let the choices be names of what the objective then makes, or run with n_jobs=1",
     )
 
@@ -91,12 +101,16 @@ def unreadable(error: ObjectiveError) -> Outcome:
     return Outcome(TrialState.FAILED, None, "exception", str(error))
 
 
-def _dumped(what: Any, name: str, advice: str) -> bytes:
+def _each_shown(params: Params) -> str:
+    return "{" + ", ".join(f"{name!r}: {shown(value)}" for name, value in params.items()) + "}"
+
+
+def _dumped(what: Any, name: Callable[[], str], advice: str) -> bytes:
     try:
         payload: bytes = cloudpickle.dumps(what)
     except Exception as error:
         raise ObjectiveError(
-            f"{name}: cannot be sent to a worker process ({type(error).__name__}: {error}). {advice}"
+            f"{name()}: cannot be sent to a worker process ({summarised(error)}). {advice}"
         ) from error
     return payload
 
@@ -106,6 +120,6 @@ def _loaded(payload: bytes, name: str, modules: str) -> Any:
         return cloudpickle.loads(payload)
     except BaseException as error:
         raise ObjectiveError(
-            f"{name}: cannot be loaded in the worker process ({type(error).__name__}: {error}). "
+            f"{name}: cannot be loaded in the worker process ({summarised(error)}). "
             f"{modules} must be importable there too"
         ) from None
