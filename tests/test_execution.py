@@ -463,6 +463,41 @@ def test_an_error_without_a_text_says_what_cannot_be_sent(when, done):
         assert "cannot be loaded in the worker process" in study.trials[0].reason
 
 
+class Quits:
+    def __repr__(self):
+        sys.exit(3)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_what_quits_when_it_is_looked_at_costs_its_own_trial(n_jobs):
+    study = hpo.Study(SPACE, searcher="random")
+    study.optimize(lambda params: Quits(), 1, n_jobs=n_jobs, progress=False)
+    assert [(t.failure, t.reason) for t in study.trials] == [("invalid value", "SystemExit: 3")]
+
+
+def test_an_interrupt_of_what_an_objective_forked_ends_only_that(tmp_path):
+    script = """
+        import os, sys, hpo
+        def forks(params):
+            child = os.fork()
+            if child == 0:
+                raise KeyboardInterrupt
+            os.waitpid(child, 0)
+            return 1.0
+        try:
+            hpo.minimize(forks, {"x": hpo.Int(0, 9)}, searcher="random", n_trials=2, storage=sys.argv[1])
+        finally:
+            print("an end", flush=True)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "runs.db")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("an end\n", "")
+
+
 class Endless(Exception):
     def __str__(self):
         return "x" * 10**6

@@ -209,6 +209,7 @@ def evaluate(objective: Adapted, live: LiveTrial) -> Outcome:
     except MemoryError as error:
         state, failure, reason = TrialState.FAILED, "out of memory", _last_line(error)
     except KeyboardInterrupt:
+        _end_of_a_fork(process)
         raise
     except BaseException as error:  # sys.exit and GeneratorExit too: a trial never ends the study
         state, failure, reason = TrialState.FAILED, "exception", _last_line(error)
@@ -217,11 +218,18 @@ def evaluate(objective: Adapted, live: LiveTrial) -> Outcome:
             value = checked_value(returned)
         except ValueError as error:
             state, failure, reason = TrialState.FAILED, "invalid value", str(error)
-        except Exception as error:  # an object that cannot even be looked at
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # an object that cannot even be looked at
             state, failure, reason = TrialState.FAILED, "invalid value", summarised(error)
-    if os.getpid() != process:  # a child that the objective forked has come back, too: one result is enough
-        os._exit(0)
+    _end_of_a_fork(process)
     return Outcome(state, value, failure, reason, dict(live.reports), time.perf_counter() - start)
+
+
+def _end_of_a_fork(process: int) -> None:
+    """End a child that the objective forked and that has come back, too: one result, or end, is enough."""
+    if os.getpid() != process:
+        os._exit(0)
 
 
 def shown(value: Any) -> str:
