@@ -49,7 +49,7 @@ class Database:
         StorageError
             If the database is damaged, full or out of reach.
         """
-        begin = time.monotonic()
+        failed: float | None = None  # when it first did: to be queued and to search may take longer
         while True:
             try:
                 with self._lock:
@@ -57,7 +57,9 @@ class Database:
             except UnicodeDecodeError as error:  # a text that is no longer one
                 raise damaged(self.shown, str(error)) from error
             except DBAPIError as error:
-                if time.monotonic() - begin > self._patience(error):
+                now = time.monotonic()
+                failed = now if failed is None else failed
+                if now - failed > self._patience(error):
                     raise explained(error, self.shown) from error
                 time.sleep(0.0 if self.is_sqlite else 0.5)
 

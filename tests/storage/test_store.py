@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 import hpo
 from hpo.cli import main
@@ -338,3 +340,17 @@ def test_no_name_of_a_file_is_memory(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="storage=':memory:': names no file; storage=None"):
         hpo.Study({"x": hpo.Float(0, 1)}, storage=":memory:")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_search_takes_nothing_from_the_time_that_a_storage_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("hpo.storage.database.QUEUE_SECONDS", 0.2)
+    study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=tmp_path / "runs.db")
+    searched = []
+
+    def search(connection):
+        searched.append(time.sleep(0.3))
+        if len(searched) == 1:
+            raise OperationalError("COMMIT", None, sqlite3.OperationalError("database is locked"))
+        return "found"
+
+    assert study._book._store._database.transact(search) == "found"
