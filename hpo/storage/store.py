@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import DBAPIError
@@ -34,6 +34,7 @@ from hpo.trial import Trial, TrialState
 
 Storage = str | os.PathLike[str]
 Propose = Callable[[Sequence[Trial]], Trial]
+T = TypeVar("T")
 
 FEWEST_BETWEEN = 16  # numbers that are worth asking for as a range
 LEASE_SECONDS = 60.0  # how long a silent host keeps its trials, on the database's clock
@@ -53,6 +54,7 @@ class Store:
         self._path = sqlite_path(storage)
         self._presence: Presence = Owner() if self._path is None else Locked(self._path)
         self._seen_version = -1  # of the file, when we last looked at what others wrote
+        self._found_version = -1  # the same, of a transaction that may yet be undone
         self._others_run = False
         weakref.finalize(self, database.close)  # at once, which also folds SQLite's log into the file
         if not database.is_sqlite:
@@ -130,7 +132,7 @@ class Store:
             self._lock_study(connection)
             return self._changes(connection, known, unfinished)
 
-        return self._database.transact(work)
+        return self._looking(work)
 
     # -- the life of a trial ---------------------------------------------------------------------------
 
@@ -160,11 +162,7 @@ class Store:
             self._write(connection, trial, is_new=trial.number >= n_known)
             return trial
 
-        try:
-            return self._database.transact(work)
-        except BaseException:  # whether it was written is not known: the next one looks
-            self._seen_version = -1
-            raise
+        return self._looking(work)
 
     def end(self, trial: Trial) -> Trial:
         """Write the end of an attempt, a result or its return to the queue; returns what there is then.
@@ -196,6 +194,12 @@ class Store:
 
     # -- inside ------------------------------------------------------------------------------------------
 
+    def _looking(self, work: Callable[[Connection], T]) -> T:
+        """Run a transaction that looks at what others wrote, which is seen once it is committed."""
+        result = self._database.transact(work)
+        self._seen_version = self._found_version
+        return result
+
     def _lock_study(self, connection: Connection) -> None:
         if not self._database.is_sqlite:  # SQLite's transactions hold the whole file
             connection.execute(select(studies.c.id).where(studies.c.id == self._key).with_for_update())
@@ -206,9 +210,10 @@ class Store:
         """Trials that are new or no longer what the caller knows; the lost ones are queued again first."""
         if self._database.is_sqlite:
             version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
-            if version == self._seen_version and not self._others_run:
+            # Until the commit nothing is: where this is undone, or may be, the next one looks again.
+            seen, self._seen_version, self._found_version = self._seen_version, -1, version
+            if version == seen and not self._others_run:
                 return []  # nobody but us has written
-            self._seen_version = version
         self._take_over(connection)
         # Each by an index: one statement with OR goes through all trials. A long queue is not read anew
         # for every trial, but looked through for what has changed.

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -354,3 +355,26 @@ def test_a_long_search_takes_nothing_from_the_time_that_a_storage_is_waited_for(
         return "found"
 
     assert study._book._store._database.transact(search) == "found"
+
+
+def test_what_was_undone_is_done_again(tmp_path, monkeypatch):
+    """The trials of dead processes are queued again, though a reader is in the way of the commit."""
+    monkeypatch.setattr("hpo.storage.connection.BUSY_SECONDS", 0.1)
+    file = tmp_path / "runs.db"
+    dead = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file)
+    dead.ask()
+    dead.ask()
+    del dead
+    reader = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+
+    def catch_up(store, *arguments, original=Store.catch_up):
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM trials").fetchone()
+        threading.Timer(0.4, reader.execute, ["COMMIT"]).start()
+        return original(store, *arguments)
+
+    monkeypatch.setattr(Store, "catch_up", catch_up)
+    study = hpo.load_study(file)
+    assert [str(t.state) for t in study.trials] == ["queued"] * 2
+    assert [study.ask().number, study.ask().number] == [0, 1]
+    reader.close()
