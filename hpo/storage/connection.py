@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import stat
 import tempfile
 import time
 from pathlib import Path
@@ -45,7 +46,8 @@ def connect(storage: str | os.PathLike[str], *, create: bool) -> Engine:
     if not _is_there(path):
         if not create:
             raise StorageError(f"storage={str(path)!r}: there is no such file")
-        _create(path, driver)
+        there = Path(os.path.realpath(path)) if path.is_symlink() else path  # a link may lead to nothing yet
+        _create(there, driver)
     begin = time.monotonic()
     while True:
         try:
@@ -86,10 +88,14 @@ def _is_there(path: Path) -> bool:
 
 def _file(path: Path, driver: Any) -> Engine:
     """Engine on an SQLite file that is there."""
-    if path.is_dir():
+    try:
+        # Only SQLite itself opens the file: closing another descriptor would drop the locks of this process.
+        there = path.stat()
+    except OSError as error:  # a link to itself, a file that was deleted meanwhile
+        raise StorageError(f"storage={str(path)!r}: cannot be reached ({error})") from error
+    if stat.S_ISDIR(there.st_mode):
         raise StorageError(f"storage={str(path)!r}: is a folder, not a file")
-    # Only SQLite itself opens the file: closing another descriptor would drop the locks of this process.
-    if path.stat().st_size == 0:
+    if there.st_size == 0:
         raise StorageError(
             f"storage={str(path)!r}: is empty; it was cut off, or is no study. It is left as it is; "
             "choose another path, or delete it to begin anew"

@@ -112,3 +112,18 @@ def test_what_is_no_storage_is_refused_by_name(tmp_path, monkeypatch, storage, e
     with pytest.raises(error, match=message):
         hpo.Study(SPACE, storage=storage)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_a_file_that_is_not_there_yet_makes_it_there(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link.db").symlink_to("there/runs.db")
+    hpo.Study(SPACE, storage=tmp_path / "link.db")
+    assert (tmp_path / "there" / "runs.db").is_file()
+    assert hpo.load_study(tmp_path / "there" / "runs.db").trials == ()
+
+
+def test_a_link_to_itself_is_refused(tmp_path):
+    (tmp_path / "link.db").symlink_to("link.db")
+    with pytest.raises(StorageError, match="cannot be reached"):
+        hpo.Study(SPACE, storage=tmp_path / "link.db")
+    assert [path.name for path in tmp_path.iterdir()] == ["link.db"]
