@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Double, insert
+from sqlalchemy import Connection, Double, insert
+from sqlalchemy.exc import DBAPIError
 
 from hpo.storage.connection import connect
-from hpo.storage.errors import StorageError
+from hpo.storage.errors import StorageError, first_line
 from hpo.storage.pages import records
 from hpo.storage.rows import RECORD, checksum, dumped, row_checksum
 from hpo.storage.schema import events, studies, trials
 from hpo.trial import TrialState
 
+Definitions = dict[int, dict[str, Any]]
+Rows = dict[tuple[int, int], dict[str, Any]]
 COMPANIONS = ("-journal", "-wal")  # what SQLite needs beside the file to undo or redo a transaction
 
 
@@ -62,14 +65,25 @@ def recover(damaged: str | Path, new: str | Path) -> list[Saved]:
     Raises
     ------
     StorageError
-        If `damaged` is not there, `new` is, or no study's definition came through. Trials without
-        their study's definition are written as JSON lines to ``<new>.orphans.jsonl``.
+        If `damaged` is not there, `new` is or cannot be made, or no study's definition came through.
+        Trials without their study's definition are written as JSON lines to ``<new>.orphans.jsonl``.
     """
     source, target = Path(damaged), Path(new)
     if not source.is_file():
         raise StorageError(f"damaged={str(source)!r}: there is no such file")
     if target.exists():
         raise StorageError(f"new={str(target)!r}: exists already; name a file that does not")
+    try:
+        return _recovered(source, target)
+    except (OSError, DBAPIError) as error:
+        why = first_line(error) if isinstance(error, DBAPIError) else error
+        raise StorageError(
+            f"new={str(target)!r}: could not be made ({why}); {str(source)!r} is as it was. "
+            "Make room, or name another place"
+        ) from error
+
+
+def _recovered(source: Path, target: Path) -> list[Saved]:
     found, rows = _salvaged(source)
     orphans = [row for key, row in rows.items() if key[0] not in found]
     left = target.with_name(target.name + ".orphans.jsonl")
@@ -79,19 +93,31 @@ def recover(damaged: str | Path, new: str | Path) -> list[Saved]:
         kept = f"{len(orphans)} trials are in {left.name}" if orphans else "nor did any trial"
         raise StorageError(f"damaged={str(source)!r}: no study's definition came through; {kept}")
     engine = connect(target, create=True)
+    try:
+        with engine.begin() as connection:
+            return _written(connection, found, rows)
+    except BaseException:
+        engine.dispose()
+        for suffix in ("", *COMPANIONS):  # what is left holds no study, and would be in the next try's way
+            target.with_name(target.name + suffix).unlink(missing_ok=True)
+        raise
+    finally:
+        engine.dispose()
+
+
+def _written(connection: Connection, found: Definitions, rows: Rows) -> list[Saved]:
+    """Put them into the new storage."""
     saved = []
-    with engine.begin() as connection:
-        for study, definition in sorted(found.items()):
-            own = [row for key, row in sorted(rows.items()) if key[0] == study]
-            connection.execute(insert(studies).values(id=study, **definition))
-            for number, row in enumerate(own):
-                connection.execute(insert(trials).values(study_id=study, **_renumbered(row, number, study)))
-                if row["number"] != number:
-                    message = dumped(f"recovered from a damaged file, where its number was {row['number']}")
-                    event = {"study_id": study, "number": number, "time": time.time(), "message": message}
-                    connection.execute(insert(events).values(**event))
-            saved.append(_account(definition, own))
-    engine.dispose()
+    for study, definition in sorted(found.items()):
+        own = [row for key, row in sorted(rows.items()) if key[0] == study]
+        connection.execute(insert(studies).values(id=study, **definition))
+        for number, row in enumerate(own):
+            connection.execute(insert(trials).values(study_id=study, **_renumbered(row, number, study)))
+            if row["number"] != number:
+                message = dumped(f"recovered from a damaged file, where its number was {row['number']}")
+                event = {"study_id": study, "number": number, "time": time.time(), "message": message}
+                connection.execute(insert(events).values(**event))
+        saved.append(_account(definition, own))
     return saved
 
 
@@ -101,10 +127,10 @@ def _account(definition: Mapping[str, Any], own: list[dict[str, Any]]) -> Saved:
     return Saved(json.loads(definition["name"]), len(own), tuple(lost))
 
 
-def _salvaged(source: Path) -> tuple[dict[int, dict[str, Any]], dict[tuple[int, int], dict[str, Any]]]:
+def _salvaged(source: Path) -> tuple[Definitions, Rows]:
     """Definitions by study, and rows by study and number; of several versions of a row the last."""
-    found: dict[int, dict[str, Any]] = {}
-    rows: dict[tuple[int, int], dict[str, Any]] = {}
+    found: Definitions = {}
+    rows: Rows = {}
     for record in _all_records(source):
         if len(record) == len(studies.c):
             key, name, definition, check = record

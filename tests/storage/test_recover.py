@@ -10,6 +10,7 @@ from click.testing import CliRunner
 import hpo
 from hpo.cli import main
 from hpo.storage import StorageError
+from hpo.storage.connection import connect
 from hpo.storage.pages import records
 from hpo.storage.recover import recover
 from tests.storage.test_store import SPACE, loss, table
@@ -135,3 +136,29 @@ def test_what_holds_no_trial_names_no_file_of_trials(tmp_path):
     with pytest.raises(StorageError, match="no study's definition came through; nor did any trial"):
         recover(tmp_path / "notes.txt", tmp_path / "new.db")
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_what_cannot_be_written_is_an_error_that_leaves_nothing_in_the_way(stored, tmp_path, monkeypatch):
+    file, expected = stored
+
+    def small(storage, *, create):
+        engine = connect(storage, create=create)
+        with engine.begin() as opened:
+            opened.exec_driver_sql("PRAGMA max_page_count = 12")  # as on a disk that is full
+        return engine
+
+    with monkeypatch.context() as full:
+        full.setattr("hpo.storage.recover.connect", small)
+        done = CliRunner().invoke(main, ["storage", "recover", str(file), str(tmp_path / "new.db")])
+    assert done.exit_code == 1
+    assert "could not be made (database or disk is full)" in " ".join(done.output.split())
+    assert {path.name for path in tmp_path.iterdir()} <= {"runs.db"}
+    recover(file, tmp_path / "new.db")
+    assert table(hpo.load_study(tmp_path / "new.db", "first [red]")) == expected
+
+
+def test_trials_without_a_definition_and_a_place_are_an_error_that_says_so(stored, tmp_path):
+    file, _ = stored
+    file.write_bytes(file.read_bytes().replace(b'"second"', b'"s?cond"'))
+    with pytest.raises(StorageError, match=r"new=.*nowhere.*could not be made"):
+        recover(file, tmp_path / "nowhere" / "new.db")
