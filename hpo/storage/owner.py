@@ -9,6 +9,8 @@ import weakref
 from pathlib import Path
 from typing import ClassVar
 
+UNKNOWN = "?"
+
 
 class Owner:
     """Identity of one open study in one process, as it is written beside the trials it runs.
@@ -38,7 +40,7 @@ class Owner:
             return False
         if int(pid) == os.getpid() and birth == _birth(int(pid)):
             return token not in Owner._alive
-        return _birth(int(pid)) != birth
+        return _birth(int(pid)) not in (birth, UNKNOWN)
 
 
 def _machine() -> str:
@@ -50,19 +52,20 @@ def _machine() -> str:
 
 
 def _birth(pid: int) -> str:
-    """When the process was started, in the kernel's ticks; empty where there is no such process."""
+    """When the process was started, in the kernel's ticks; empty where there is no such process.
+
+    `UNKNOWN` where that is not shown: on macOS, and of other users' processes where ``/proc`` hides them.
+    """
     try:
         # The name in parentheses may hold anything; the fields after it are plain.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return "" if fields[0] == "Z" else fields[19]
     except OSError:
         pass
-    if Path("/proc/self/stat").exists():
-        return ""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return ""
     except PermissionError:
         pass
-    return "?"
+    return UNKNOWN

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import hpo
-from hpo.storage import StorageError
+from hpo.storage import StorageError, owner
 from hpo.storage.presence import Locked
 from hpo.storage.store import Store
 
@@ -154,3 +154,19 @@ def test_who_may_only_read_sees_what_was_running_as_it_is(tmp_path, monkeypatch)
         assert states(file) == ["complete", "running"]
     assert file.read_bytes() == before
     assert states(file) == ["complete", "queued"]
+
+
+def test_a_process_that_is_hidden_is_not_taken_for_dead(monkeypatch):
+    """As of another user, where /proc is mounted with hidepid: its lease is all there is to go by."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    token = f"{owner._machine()}|{process.pid}|{owner._birth(process.pid)}|1"
+
+    def read_text(path, *arguments, original=Path.read_text):
+        if path == Path(f"/proc/{process.pid}/stat"):
+            raise FileNotFoundError(path)
+        return original(path, *arguments)
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert not owner.Owner.is_dead(token)
+    process.communicate(b"\n")
+    assert owner.Owner.is_dead(token)
