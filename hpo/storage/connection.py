@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import sqlite3
 import stat
 import tempfile
@@ -13,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from hpo.storage.errors import QUEUE_SECONDS, StorageError, damaged, explained, first_line
@@ -235,17 +236,18 @@ def _server(url: str, create: bool) -> Engine:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
-        raise ValueError(f"storage={url!r}: is no database URL ({error})") from None
+        shown = re.sub("://.*@", "://***@", url)  # a password, too, may be what cannot be read
+        raise ValueError(f"storage={shown!r}: is no database URL ({error})") from None
+    shown = parsed.render_as_string(hide_password=True)
     if parsed.get_backend_name() != "postgresql":
-        shown = parsed.render_as_string(hide_password=True)
         raise ValueError(f"storage={shown!r}: must be a path, sqlite:/// or postgresql://")
-    if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in ("postgresql", "postgresql+psycopg"):
+        raise ValueError(f"storage={shown!r}: must begin with postgresql:// or postgresql+psycopg://")
+    parsed = parsed.set(drivername="postgresql+psycopg")
     try:
         engine = create_engine(parsed, pool_pre_ping=True, pool_size=2, isolation_level="READ COMMITTED")
-    except (ImportError, NoSuchModuleError) as error:
+    except ImportError as error:
         raise StorageError(f"PostgreSQL needs psycopg: pip install 'psycopg[binary]' ({error})") from error
-    shown = parsed.render_as_string(hide_password=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:

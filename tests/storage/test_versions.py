@@ -104,7 +104,16 @@ def test_the_promises_of_sqlite_are_switched_on(tmp_path, prefix):
         ("sqlite://", ValueError, "names no file"),
         ("sqlite+other:///x.db", ValueError, "sqlite\\+pysqlite3"),
         ("mysql://host/db", ValueError, "must be a path, sqlite:/// or postgresql://"),
-        ("postgresql://user@host:port/x", ValueError, "no database URL"),
+        (
+            "postgresql://me:secret@host:port/x",
+            ValueError,
+            r"='postgresql://\*+@host:port/x': is no database URL",
+        ),
+        (
+            "postgresql+psycopg2://host/x",
+            ValueError,
+            r"must begin with postgresql:// or postgresql\+psycopg:",
+        ),
     ],
 )
 def test_what_is_no_storage_is_refused_by_name(tmp_path, monkeypatch, storage, error, message):
