@@ -1,5 +1,6 @@
 """Whoever runs a trial is known to live, or to be gone, whatever its process number says."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 import hpo
 from hpo.storage import StorageError, owner
 from hpo.storage.presence import Locked
+from hpo.storage.schema import events
 from hpo.storage.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +45,14 @@ def states(file):
     return [str(t.state) for t in hpo.load_study(file).trials]
 
 
+def messages(study):
+    """The log of events."""
+    found = study._book._store._database.transact(
+        lambda c: c.execute(select(events.c.message)).scalars().all()
+    )
+    return list(map(json.loads, found))
+
+
 def test_a_trial_is_its_runners_until_that_is_killed(other):
     file, process = other
     assert states(file) == ["running"]
@@ -53,7 +64,7 @@ def test_a_trial_is_its_runners_until_that_is_killed(other):
     process.kill()
     process.wait()
     study = hpo.load_study(file)
-    assert str(study.trials[0].state) == "queued"
+    assert (str(study.trials[0].state), study.trials[0].started) == ("queued", None)
     again = study.ask()
     assert (again.number, again.attempt) == (0, 2)
 
@@ -89,15 +100,10 @@ def test_a_child_that_was_forked_takes_no_presence_along(tmp_path):
 
 
 def test_the_results_of_an_attempt_that_was_given_up_are_logged(tmp_path):
-    from sqlalchemy import select
-
-    from hpo.storage.schema import events
-
     file = tmp_path / "runs.db"
     first = hpo.Study(SPACE, searcher="random", seed=0, storage=file)
     old = first.ask()
-    store = first._book._store
-    store._presence = Locked(file)  # as if its process had died meanwhile
+    first._book._store._presence = Locked(file)  # as if its process had died meanwhile
     second = hpo.load_study(file)
     new = second.ask()
     assert (new.number, new.attempt) == (0, 2)
@@ -105,8 +111,14 @@ def test_the_results_of_an_attempt_that_was_given_up_are_logged(tmp_path):
     second.tell(new, 1.0)
     assert second.tell(old, 5.0).value == 1.0
     assert hpo.load_study(file).trials[0].value == 1.0
-    messages = store._database.transact(lambda c: c.execute(select(events.c.message)).scalars().all())
-    assert sum("late result of attempt 1" in message for message in messages) == 2
+    assert sum("late result of attempt 1" in message for message in messages(second)) == 2
+
+
+def test_an_attempt_that_was_lost_is_logged(tmp_path):
+    study = hpo.Study(SPACE, searcher="random", seed=0, storage=tmp_path / "runs.db")
+    asked = study.ask()
+    study._book.requeue(asked.number, asked.attempt)
+    assert messages(study) == ["attempt 1 was lost; queued again"]
 
 
 def test_a_file_is_one_by_all_its_names(other, tmp_path):
@@ -116,7 +128,8 @@ def test_a_file_is_one_by_all_its_names(other, tmp_path):
     assert states(link) == ["running"]
 
 
-def test_what_could_not_be_queued_again_is_taken_over(tmp_path, monkeypatch):
+@pytest.mark.parametrize("is_looked_at", [False, True])
+def test_what_could_not_be_queued_again_is_taken_over(tmp_path, monkeypatch, is_looked_at):
     """As on a disk that is full for a while: the same object goes on, and so does another."""
     file = tmp_path / "runs.db"
     study = hpo.Study(SPACE, searcher="random", seed=0, storage=file)
@@ -132,7 +145,8 @@ def test_what_could_not_be_queued_again_is_taken_over(tmp_path, monkeypatch):
     with pytest.raises(StorageError, match="no room"):
         study.optimize(lambda params: params["x"], n_trials=3, progress=False)
     is_full.clear()
-    assert states(file) == ["complete", "queued"]
+    if is_looked_at:
+        assert states(file) == ["complete", "queued"]
     study.optimize(lambda params: params["x"], n_trials=2, progress=False)
     assert [(t.number, str(t.state), t.attempt) for t in study.trials] == [
         (0, "complete", 1),
