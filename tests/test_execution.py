@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import stat
+import struct
 import subprocess
 import sys
 import textwrap
@@ -10,7 +12,7 @@ import threading
 import time
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import numpy as np
 import pytest
@@ -413,6 +415,23 @@ def test_a_worker_that_does_not_end_after_its_trial_is_ended(monkeypatch):
     study = hpo.Study(SPACE, searcher="random")
     study.optimize(leaves_a_thread, 4, trial_memory_limit=10**9, callbacks=[count], progress=False)
     assert max(n_alive) <= 2  # the last one, and one whose time is not up
+
+
+def test_half_a_message_holds_nobody_up():
+    """As of a worker that is killed while it sends, and has forked a child that holds its pipe."""
+
+    def half(params, trial):
+        if trial.number == 1:
+            for fd in map(int, os.listdir("/proc/self/fd")):
+                with suppress(OSError):
+                    if stat.S_ISSOCK(os.fstat(fd).st_mode):
+                        os.write(fd, struct.pack("!i", 1000) + b"half")
+            time.sleep(1000)
+        return 1.0
+
+    study = hpo.Study(SPACE, searcher="random")
+    study.optimize(half, 4, n_jobs=2, max_retries=0, progress=False)
+    assert [t.failure for t in study.trials] == [None, "crash", None, None]
 
 
 class Speechless:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -32,6 +34,7 @@ BLAS_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", 
 POLL_SECONDS = 0.25  # how often a death is looked for that closed no pipe: a child still holds it
 GRACE_SECONDS = 2.0  # for workers to end by themselves when their work is done
 EXIT_SECONDS = 1.0  # for one whose pipe has closed: it may still be on its way out, with a code of its own
+HALF_SECONDS = 3  # for the rest of a message: its sender may be dead, and a child of it hold the pipe
 MAX_FAILED_STARTS = 3  # in a row, before it is no accident
 BOOT = (
     "import sys; from multiprocessing.connection import Connection as C; c = C(int(sys.argv[1]));"
@@ -220,6 +223,8 @@ class _Worker:
     def __init__(self, setup: Setup, environment: Mapping[str, str]) -> None:
         self.connection: Connection[Any, Any]
         self.connection, theirs = Pipe()
+        with socket.socket(fileno=os.dup(self.connection.fileno())) as ours:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", HALF_SECONDS, 0))
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", BOOT, str(theirs.fileno())],
@@ -248,7 +253,7 @@ class _Worker:
         try:
             if self.connection.poll():
                 return self.connection.recv()
-        except Exception:  # the end of the pipe, or bytes that are no message
+        except Exception:  # the end of the pipe, half a message, or bytes that are none
             return _GONE
         return None if is_alive else _GONE
 
