@@ -97,6 +97,19 @@ def test_a_child_that_was_forked_takes_no_presence_along(tmp_path):
     del presence
     assert looking.is_dead(token)
     assert looking.is_dead("host|boot|1|2")
+    child = os.fork()
+    if child == 0:
+        os._exit(not looking.is_dead(token))  # who looked before has not kept the lock
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_who_has_left_is_someone_else(tmp_path):
+    presence, looking = Locked(tmp_path / "runs.db"), Locked(tmp_path / "runs.db")
+    before = presence.token
+    presence.leave()
+    assert looking.is_dead(before)
+    assert not looking.is_dead(presence.token)
+    assert looking.is_dead(before)
 
 
 def test_the_results_of_an_attempt_that_was_given_up_are_logged(tmp_path):
