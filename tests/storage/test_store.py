@@ -329,6 +329,16 @@ def test_a_definition_that_was_changed_is_damage(tmp_path):
         hpo.load_study(file)
 
 
+def test_trials_of_a_study_that_is_gone_are_damage(tmp_path):
+    file = tmp_path / "runs.db"
+    for name in ("a", "b"):
+        hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file, name=name).enqueue({"x": 0.5})
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DELETE FROM studies WHERE id = 1")
+    with pytest.raises(StorageError, match="it holds trials of a study that is not there"):
+        hpo.load_study(file, "b")
+
+
 def test_a_tilde_is_the_home_directory(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     hpo.Study({"x": hpo.Float(0, 1)}, storage="~/study.db", name="s")
