@@ -264,10 +264,19 @@ def _seed(sampler: Any, rng: np.random.Generator) -> None:
         seen.add(id(item))
         if type(item).__name__ == "LazyRandomState":
             item.rng.seed(int(rng.integers(2**32)))
+        elif isinstance(item, np.random.RandomState):
+            item.seed(int(rng.integers(2**32)))
+        elif isinstance(item, np.random.Generator):
+            item.bit_generator.state = type(item.bit_generator)(int(rng.integers(2**32))).state
         elif isinstance(item, Sequence) and not isinstance(item, str | bytes):
             todo.extend(item)
-        elif type(item).__module__.startswith("optuna.") and hasattr(item, "__dict__"):
+        elif _is_of_optuna(item) and hasattr(item, "__dict__"):
             todo.extend(value for _, value in sorted(vars(item).items()))
+
+
+def _is_of_optuna(item: Any) -> bool:
+    """Whether an object's class is one of Optuna's, or made from one, as samplers of one's own are."""
+    return any(cls.__module__.startswith("optuna.") for cls in type(item).__mro__)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import math
 import warnings
 
+import numpy as np
 import pytest
 
 import hpo
@@ -89,6 +90,50 @@ def test_a_sampler_of_the_callers_is_not_changed():
         progress=False,
     )
     assert mine._rng.rng.get_state()[1].tolist() == before
+
+
+class Own(optuna.samplers.RandomSampler):
+    pass
+
+
+class Drawing(optuna.samplers.BaseSampler):
+    """As Optuna's guide shows how to make one: with a random state of NumPy's."""
+
+    def __init__(self, rng):
+        self.rng = rng
+
+    def infer_relative_search_space(self, study, trial):
+        return {}
+
+    def sample_relative(self, study, trial, search_space):
+        return {}
+
+    def sample_independent(self, study, trial, name, distribution):
+        return self.rng.uniform(distribution.low, distribution.high)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Own(seed=1),
+        lambda: optuna.samplers.PartialFixedSampler({"y": 0.5}, Own()),
+        lambda: Drawing(np.random.RandomState(1)),
+        lambda: Drawing(np.random.default_rng(1)),
+    ],
+)
+def test_a_sampler_of_ones_own_class_is_seeded_for_each_suggestion(make):
+    def found(seed):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what Optuna calls experimental
+            searcher = hpo.OptunaSearcher(make())
+        space = {"x": hpo.Float(0, 1), "y": hpo.Float(0, 1)}
+        study = hpo.minimize(
+            lambda p: p["x"], space, searcher=searcher, n_trials=6, seed=seed, progress=False
+        )
+        return [t.params["x"] for t in study.trials]
+
+    assert len(set(found(0))) == 6
+    assert found(0) == found(0) != found(1)
 
 
 @pytest.mark.parametrize("wrong", [3, "TPESampler", optuna.samplers.TPESampler])
