@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -118,7 +118,7 @@ class _Family:
         self.best: Array = history.X[order[:BEST]]
         self.population: Array = history.X[order[_without_trail(moves[order])][:mu]]
         self.individuals = [_Individual(row.tolist(), -i) for i, row in enumerate(self.population)]
-        self.toolbox = _toolbox(eta, 1.0 / len(space))
+        self.toolbox = _toolbox(eta)
 
     def child(self) -> tuple[str, Array]:
         """Name of a move, and what it makes, (d,)."""
@@ -132,8 +132,8 @@ class _Family:
         genes = a.tolist()
         if self.rng.random() < self.crossover_probability:
             genes, _ = self.toolbox.mate(genes, b.tolist())
-        (genes,) = self.toolbox.mutate(genes)
-        return self._with_choices(np.array(genes), a, b)
+        (genes,) = self.toolbox.mutate(genes, indpb=_rate(first))
+        return self._with_choices(np.array(genes), a, b, _rate(first))
 
     def _difference(self) -> Array:
         rng, n = self.rng, len(self.population)
@@ -149,7 +149,7 @@ class _Family:
         # What would leave the cube goes part of the way to its edge.
         part = rng.random(len(a))
         child = np.where(child < 0, a * part, np.where(child > 1, 1 - (1 - a) * part, child))
-        return self._with_choices(child, a, b)
+        return self._with_choices(child, a, b, _rate(first))
 
     def _climb(self) -> Array:
         best = self._complete(self.best)
@@ -159,12 +159,13 @@ class _Family:
         child = x + self.climb.step(self.rng)
         # Cells of a discrete parameter may be wider than a step: some go to a neighbour.
         m = self.space.n_cells
-        to_neighbour = np.isfinite(m) & (self.rng.random(len(x)) < 1 / len(x))
+        rate = _rate(self.best[0])
+        to_neighbour = np.isfinite(m) & (self.rng.random(len(x)) < rate)
         direction = self.rng.choice([-1.0, 1.0], size=len(x))
         child = np.where(to_neighbour, x + direction / np.where(np.isfinite(m), m, 1.0), child)
         child = np.abs(child)
         child = np.where(child > 1, 2 - child, child)
-        return self._with_choices(child, best[0], best[0])
+        return self._with_choices(child, best[0], best[0], rate)
 
     def _complete(self, genomes: Array) -> Array:
         """Inactive genes are inherited from the first of the others that has them, or drawn."""
@@ -173,11 +174,11 @@ class _Family:
             filled = np.where(np.isnan(filled), other, filled)
         return filled
 
-    def _with_choices(self, child: Array, a: Array, b: Array) -> Array:
-        """`child` with unordered choices of either parent, each mutated with probability 1/d."""
+    def _with_choices(self, child: Array, a: Array, b: Array, rate: float) -> Array:
+        """`child` with unordered choices of either parent, each mutated with probability `rate`."""
         choice = np.flatnonzero(self.space.is_categorical)
         child[choice] = np.where(self.rng.random(len(choice)) < 0.5, a[choice], b[choice])
-        mutated = choice[self.rng.random(len(choice)) < 1 / len(child)]
+        mutated = choice[self.rng.random(len(choice)) < rate]
         child[mutated] = self.rng.random(len(mutated))
         return child
 
@@ -190,13 +191,18 @@ class _Individual(list[float]):
         self.rank = rank
 
 
-def _toolbox(eta: float, rate: float) -> Any:
+def _rate(genome: Sequence[float] | Array) -> float:
+    """Probability with which each gene mutates: one of those that are active, on average."""
+    return 1.0 / int(np.count_nonzero(~np.isnan(genome)))
+
+
+def _toolbox(eta: float) -> Any:
     from deap import base, tools  # loaded when it is first used
 
     toolbox = base.Toolbox()
     toolbox.register("select", tools.selTournament, tournsize=TOURNAMENT, fit_attr="rank")
     toolbox.register("mate", tools.cxSimulatedBinaryBounded, eta=eta, low=0.0, up=1.0)
-    toolbox.register("mutate", tools.mutPolynomialBounded, eta=eta, low=0.0, up=1.0, indpb=rate)
+    toolbox.register("mutate", tools.mutPolynomialBounded, eta=eta, low=0.0, up=1.0)
     return toolbox
 
 

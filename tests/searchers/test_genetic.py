@@ -119,6 +119,16 @@ def test_the_better_of_the_population_are_parents_more_often():
     assert np.median(xs) < 0.4
 
 
+def test_as_many_of_the_genes_mutate_where_most_are_inactive():
+    branches = {f"x{kind}{i}": hpo.Float(0, 1, when={"kind": kind}) for kind in "abcdefgh" for i in range(3)}
+    space = hpo.Space({"kind": hpo.Categorical([*"abcdefgh"]), **branches})
+    study = hpo.Study(space, searcher="genetic", seed=0)
+    for i in range(20):
+        study.add_trial({"kind": "a", "xa0": i / 20, "xa1": 0.5, "xa2": 0.5}, i)
+    # A choice is drawn anew with the probability of one gene of the four that a trial has, not of all 25.
+    assert 0.12 < np.mean([study.ask().params["kind"] != "a" for _ in range(200)]) < 0.35
+
+
 def test_of_a_climb_only_the_best_breeds():
     moves = np.array([NUMBER["climb"], NUMBER["climb"], -1, NUMBER["crossover"], NUMBER["climb"]])
     assert _without_trail(moves).tolist() == [0, 2, 3]
