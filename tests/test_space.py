@@ -1,6 +1,7 @@
 """The codec is exact, the edge cases are handled, and what is not usable is refused by name."""
 
 import copy
+import decimal
 import pickle
 import time
 
@@ -271,6 +272,13 @@ def test_stepped_values_are_as_one_would_write_them(parameter, values):
                 params["child"] = 2
             assert space.canonical(params) == params
             assert space.decode(space.encode([params])) == [params]
+
+
+def test_stepped_values_do_not_depend_on_how_the_caller_uses_decimals():
+    space = Space({"x": Float(1000.0001, 1000.0003, step=1e-4)})
+    with decimal.localcontext(decimal.Context(prec=4, traps=[decimal.Inexact])):
+        values = [params["x"] for params in space.decode(space.enumerate(9))]
+    assert values == [1000.0001, 1000.0002, 1000.0003]
 
 
 @pytest.mark.parametrize(

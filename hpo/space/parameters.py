@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from hpo.space import checks
 from hpo.space.checks import Places, SpaceError
 
 MAX_CELLS = 2**50  # with more, a step is no longer than what rounding may add to it
+EXACT = Context(prec=28)  # not the thread's own, which an objective may have set to fewer digits
 SLACK = 1e-9  # of a step: what someone's own rounding may add to or take from a multiple of it
 
 
@@ -152,7 +153,7 @@ class Float(Parameter):
 
     def _written(self, i: int) -> float:
         """``low + i * step`` as one would write it: 0.3 for three steps of 0.1, not 0.30000000000000004."""
-        return float(Decimal(repr(self.low)) + i * Decimal(repr(self.step)))
+        return float(EXACT.fma(i, Decimal(repr(self.step)), Decimal(repr(self.low))))
 
 
 @dataclass(frozen=True)
