@@ -158,7 +158,7 @@ def test_choices_are_found_by_value_whether_they_have_a_hash_or_not():
     assert parameter.number(1.0) == 2
     assert parameter.number(float("nan")) == 6
     assert pickle.loads(pickle.dumps(parameter)).number([1]) == 0
-    for other in ([True], 2, "1", (2,), False):
+    for other in ([True], 2, "1", (2,), (True,), False, [0, 1], {"b": [1]}, {"a": [1], "b": [1]}):
         with pytest.raises(ValueError, match="must be one of"):
             parameter.number(other)
     for twice in (
@@ -170,6 +170,17 @@ def test_choices_are_found_by_value_whether_they_have_a_hash_or_not():
     ):
         with pytest.raises(SpaceError, match="twice"):
             Categorical(twice)
+
+
+def test_choices_within_choices_are_found_by_value():
+    nan = float("nan")
+    choices = [(np.arange(2), 1), (np.arange(3), 1), (nan, 1), (1, nan), np.array([nan, 1.0]), (True,), (1,)]
+    parameter = Categorical(choices)
+    for copied in (copy.deepcopy(choices), pickle.loads(pickle.dumps(choices))):
+        assert [parameter.number(c) for c in copied] == list(range(len(choices)))
+    for other in ((np.arange(2), 2), np.array([nan, 2.0]), np.array([[nan, 1.0]]), [True]):
+        with pytest.raises(ValueError, match="must be one of"):
+            parameter.number(other)
 
 
 def test_a_needle_in_a_finite_space_is_found():

@@ -22,8 +22,10 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, bool) is not isinstance(b, bool):
         return False
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return type(a) is type(b) and np.array_equal(a, b)
-    if isinstance(a, list) and isinstance(b, list):
+        if type(a) is not type(b) or a.shape != b.shape:
+            return False
+        return np.array_equal(a, b) or all(map(same, a.flat, b.flat))  # where both have a NaN
+    if any(isinstance(a, kind) and isinstance(b, kind) for kind in (list, tuple)):
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
@@ -38,7 +40,7 @@ class Places:
 
     def __init__(self, choices: Iterable[Any] = ()) -> None:
         self._choices: list[Any] = []
-        self._hashed: dict[tuple[bool, Any], int] = {}
+        self._hashed: dict[tuple[Any, Any], int] = {}
         self._others: list[int] = []  # without a hash, or not even equal to themselves, such as NaN
         for choice in choices:
             self.add(choice)
@@ -48,7 +50,7 @@ class Places:
         place = len(self._choices)
         self._choices.append(choice)
         if _is_hashed(choice):
-            self._hashed[isinstance(choice, bool), choice] = place
+            self._hashed[_truths(choice), choice] = place
         else:
             self._others.append(place)
 
@@ -56,7 +58,7 @@ class Places:
         """Place of the choice that is the `same` as `value`; None where there is none."""
         places: Iterable[int] = range(len(self._choices))
         if _is_hashed(value):
-            place = self._hashed.get((isinstance(value, bool), value))
+            place = self._hashed.get((_truths(value), value))
             if place is not None:
                 return place
             places = self._others
@@ -65,11 +67,18 @@ class Places:
 
 def _is_hashed(value: Any) -> bool:
     """Whether what is equal to `value` has its hash, if it has any."""
+    if isinstance(value, tuple):
+        return all(map(_is_hashed, value))
     try:
         hash(value)
         return bool(value == value)
     except (TypeError, ValueError):
         return False
+
+
+def _truths(value: Any) -> Any:
+    """Whether `value` is a truth value, which equals a number; of a tuple, which of its items are."""
+    return tuple(map(_truths, value)) if isinstance(value, tuple) else isinstance(value, bool)
 
 
 def real(field: str, value: Any) -> float:
