@@ -6,6 +6,7 @@ import pickle
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 from hypothesis import given, settings
@@ -133,6 +134,12 @@ def test_constraints_leave_as_many_points_as_asked_for_and_change_none():
     assert space.canonical(params) == params == {"x": 0.5}
 
 
+def test_a_few_points_that_satisfy_the_constraints_are_enough_to_go_on(monkeypatch):
+    monkeypatch.setattr("hpo.space.space.MAX_REJECTIONS", 64)
+    space = Space({"x": Float(0, 1)}, constraints=[lambda p: p["x"] < 0.1])
+    assert space.sample(40, np.random.default_rng(0)).shape == (40, 1)
+
+
 def test_a_truth_value_is_no_number_among_the_choices():
     space = Space({"c": Categorical([True, 1, "1", None])})
     for i, choice in enumerate([True, 1, "1", None]):
@@ -158,7 +165,7 @@ def test_choices_are_found_by_value_whether_they_have_a_hash_or_not():
     assert parameter.number(1.0) == 2
     assert parameter.number(float("nan")) == 6
     assert pickle.loads(pickle.dumps(parameter)).number([1]) == 0
-    for other in ([True], 2, "1", (2,), (True,), False, [0, 1], {"b": [1]}, {"a": [1], "b": [1]}):
+    for other in ([True], 2, "1", (2,), (True,), False, [0, 1], [1, 2], [], {"b": [1]}, {}):
         with pytest.raises(ValueError, match="must be one of"):
             parameter.number(other)
     for twice in (
@@ -170,6 +177,11 @@ def test_choices_are_found_by_value_whether_they_have_a_hash_or_not():
     ):
         with pytest.raises(SpaceError, match="twice"):
             Categorical(twice)
+
+
+def test_choices_that_cannot_be_compared_are_found_by_identity():
+    tables = [pd.DataFrame({"a": [i]}) for i in range(3)]
+    assert [Categorical(tables).number(table) for table in tables] == [0, 1, 2]
 
 
 def test_choices_within_choices_are_found_by_value():
@@ -199,6 +211,7 @@ def test_a_needle_in_a_finite_space_is_found():
         (lambda: Float(0, 1, step=-1), "step=-1"),
         (lambda: Categorical({"a": 1, "b": 2}), r"choices=\{'a': 1, 'b': 2\}: must be a list"),
         (lambda: Float(1, 2, log=True, step=0.1), "step=0.1"),
+        (lambda: Float(0, 1, step=1e-16), "step=1e-16: too fine"),
         (lambda: Int(0, 1.5), "high=1.5"),
         (lambda: Int(0, 10**400), "high="),
         (lambda: Int(0, "9"), "high='9'"),
@@ -260,6 +273,7 @@ def test_arrays_without_dimensions_are_values():
     [
         (Float(0, 1, step=0.1), [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]),
         (Float(0, 1, step=0.3), [0.0, 0.3, 0.6, 0.9]),
+        (Float(0, 0.3, step=0.1), [0.0, 0.1, 0.2, 0.3]),  # three times 0.1 is an ulp above
         (Float(0, 1, step=1 / 3), [0.0, 1 / 3, 2 / 3, 1.0]),
         (Float(1000.0001, 1000.0003, step=1e-4), [1000.0001, 1000.0002, 1000.0003]),
         (Float(1e15, 1e15 + 1, step=0.5), [1e15, 1e15 + 0.5, 1e15 + 1]),
@@ -331,6 +345,7 @@ def test_levels_are_spread_and_hold_both_ends():
 
 def test_the_conditions_of_a_set_have_one_order_in_every_process():
     assert Int(0, 1, when={"k": {"c", "a", "b"}}).when == {"k": ("a", "b", "c")}
+    assert Int(0, 1, when={"k": ("b", "a")}).when == {"k": ("b", "a")}
 
 
 def test_the_size_of_a_huge_space_overflows_quietly():
