@@ -77,6 +77,7 @@ def test_scikit_learn_notation():
             "shift": scipy.stats.uniform(1, 2),
             "batch": [64, 32],
             "kind": ["b", "a"],
+            "flag": [True, False],
             "array": np.array([0.1, 0.2]),
         }
     )
@@ -86,6 +87,7 @@ def test_scikit_learn_notation():
         "shift": Float(1.0, 3.0),
         "batch": Ordinal([32, 64]),
         "kind": Categorical(["b", "a"]),
+        "flag": Categorical([True, False]),
         "array": Ordinal([0.1, 0.2]),
     }
 
@@ -223,6 +225,7 @@ def test_a_needle_in_a_finite_space_is_found():
         (lambda: Space({"x": scipy.stats.norm()}), "parameter 'x': distribution norm.* is not known"),
         (lambda: Space({"x": scipy.stats.randint(0, 2**60)}), "parameter 'x': high=1152921504606846976"),
         (lambda: Space({"x": scipy.stats.loguniform(1, 9, loc=1)}), r"loguniform\(1, 9\).* is not known"),
+        (lambda: Space({"x": scipy.stats.loguniform(1, 9, 1)}), r"loguniform\(1, 9, 1\).* is not known"),
         (lambda: Space({"x": Float(0, 1, when={"y": 1})}), "'y', not in the space"),
         (lambda: Space({"x": Float(0, 1, when={"y": 3}), "y": Int(0, 2)}), "from 0 to 2"),
         (lambda: Space({"x": Int(0, 1, when={"y": 1}), "y": Int(0, 1, when={"x": 1})}), "circle"),
@@ -323,6 +326,28 @@ def test_however_fine_the_steps_what_is_drawn_is_a_value(parameter):
         assert space.canonical(params)["x"] == pytest.approx(params["x"], rel=1e-15)
 
 
+@pytest.mark.parametrize(
+    ("parameter", "middle"),
+    [
+        (Float(1e10, np.nextafter(1e10, 2e10), log=True), None),
+        (Float(1e10, 1e10 * (1 + 1e-13), log=True), 1e10 * (1 + 5e-14)),
+        (Int(2**53 - 1, 2**53, log=True), None),
+        (Int(2**53 - 1000, 2**53, log=True), 2**53 - 500),
+        (Float(0, 5e-324), None),
+        (Float(-5e-324, 5e-324), 0.0),
+        (Float(0, 2e-323, step=5e-324), 1e-323),
+    ],
+)
+def test_between_neighbouring_floats_all_that_there_is_can_be_reached(parameter, middle):
+    space = Space({"x": parameter})
+    ends = [params["x"] for params in space.decode(np.array([[0.0], [1.0]]))]
+    assert ends == [parameter.low, parameter.high]
+    for value in {*ends, *([] if middle is None else [middle])}:
+        U = space.encode([{"x": value}])
+        assert not np.isnan(U).any()
+        assert space.decode(U) == [{"x": value}]
+
+
 @pytest.mark.parametrize("parameter", [Float(0, 1, step=0.1), Float(1.6e9, 1.7e9, step=0.01)])
 def test_what_lies_between_two_steps_is_refused(parameter):
     for off in (0.5, 0.001):
@@ -339,6 +364,7 @@ def test_levels_are_spread_and_hold_both_ends():
     ]
     assert rates == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1, 1])
     assert space.levels("r", 1).tolist() == [0.5]
+    assert space.levels("r", 2).tolist() == [0.0, 1.0]
     assert len(space.levels("n", 7)) == 7
     assert space.levels("k", 99).tolist() == pytest.approx([1 / 6, 3 / 6, 5 / 6])
 

@@ -205,9 +205,9 @@ def _distributions(optuna: ModuleType, space: Space) -> dict[str, Any]:
     for name, p in space.parameters.items():
         if isinstance(p, Float):
             scale = _scale(p)
-            made[name] = kinds.FloatDistribution(p.low * scale, p.last * scale, log=p.log, step=p.step)
+            made[name] = kinds.FloatDistribution(p.low * scale, p.last * scale, log=p.is_log, step=p.step)
         elif isinstance(p, Int):
-            made[name] = kinds.IntDistribution(p.low, int(p.last), log=p.log, step=p.step)
+            made[name] = kinds.IntDistribution(p.low, int(p.last), log=p.is_log, step=p.step)
         elif isinstance(p, Ordinal):
             made[name] = kinds.IntDistribution(0, int(p.last))
         else:
@@ -226,10 +226,10 @@ def _holds(when: Mapping[str, Any], params: Params) -> bool:
 def _suggest(name: str, p: Any, trial: Any) -> Any:
     if isinstance(p, Float):
         scale = _scale(p)
-        x = trial.suggest_float(name, p.low * scale, p.last * scale, log=p.log, step=p.step) / scale
+        x = trial.suggest_float(name, p.low * scale, p.last * scale, log=p.is_log, step=p.step) / scale
         return min(max(x, p.low), p.last)
     if isinstance(p, Int):
-        return trial.suggest_int(name, p.low, int(p.last), log=p.log, step=p.step)
+        return trial.suggest_int(name, p.low, int(p.last), log=p.is_log, step=p.step)
     if isinstance(p, Ordinal):
         return p.choices[trial.suggest_int(name, 0, len(p.choices) - 1)]
     return p.choices[trial.suggest_categorical(name, tuple(range(len(p.choices))))]

@@ -45,15 +45,16 @@ class Codec:
         # The last number can be an ulp away from its multiple of the step, and only one of both may be used.
         span = self.last[self._discrete] - self.first[self._discrete]
         self._most = np.rint(span / self.step[self._discrete])
-        self._log = np.flatnonzero([p.log for p in columns])
+        self._log = np.flatnonzero([p.is_log for p in columns])
         self._constant = self.first == self.last
         self._has_constant = bool(self._constant.any())
         # Cells reach half a step beyond the first and the last number.
         self._low = self._warp(self.first - self.step / 2)
         self._high = self._warp(self.last + self.step / 2)
-        # Halves, since the width of -1e308..1e308 overflows.
-        self._half_low = self._low / 2
-        self._half_width = np.where(self._constant, 1.0, self._high / 2 - self._half_low)
+        with np.errstate(over="ignore"):  # halves where the width overflows, such as that of -1e308..1e308
+            self._part = np.where(np.isfinite(self._high - self._low), 1.0, 0.5)
+        self._start = self._low * self._part
+        self._width = np.where(self._constant, 1.0, self._high * self._part - self._start)
 
     def numbers(self, U: Array) -> Array:
         """Numbers at points of the unit cube; those of inactive parameters mean nothing."""
@@ -74,7 +75,7 @@ class Codec:
 
     def to_unit(self, V: Array) -> Array:
         """Points of the unit cube that stand for numbers."""
-        U = (self._warp(V) / 2 - self._half_low) / self._half_width
+        U = (self._warp(V) * self._part - self._start) / self._width
         if self._has_constant:
             U[:, self._constant] = np.where(np.isnan(V[:, self._constant]), np.nan, 0.5)
         clipped: Array = np.minimum(np.maximum(U, 0.0), 1.0)
@@ -94,7 +95,7 @@ class Codec:
             return np.full(m, 0.5)
         v = np.minimum(self.first[j] + self.step[j] * np.arange(m), self.last[j])
         warped = np.log(v) if j in self._log else v
-        column: Array = (warped / 2 - self._half_low[j]) / self._half_width[j]
+        column: Array = (warped * self._part[j] - self._start[j]) / self._width[j]
         return column
 
     def _warp(self, V: Array) -> Array:

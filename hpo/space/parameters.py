@@ -19,6 +19,7 @@ from hpo.space import checks
 from hpo.space.checks import Places, SpaceError
 
 MAX_CELLS = 2**50  # with more, a step is no longer than what rounding may add to it
+NARROW = 1e-6  # of its first number: the width of a range that is linear on a log scale, too
 EXACT = Context(prec=28)  # not the thread's own, which an objective may have set to fewer digits
 SLACK = 1e-9  # of a step: what someone's own rounding may add to or take from a multiple of it
 
@@ -48,6 +49,11 @@ class Parameter:
     def grid_step(self) -> float:
         """Distance between neighbouring numbers; 0.0 where the parameter is continuous."""
         return 0.0 if self.step is None else float(self.step)
+
+    @property
+    def is_log(self) -> bool:
+        """Whether logarithms spread its numbers: those of a narrow range are linear, and may all be alike."""
+        return self.log and self.last > (1 + NARROW) * self.first
 
     @property
     def n_cells(self) -> float:

@@ -71,6 +71,12 @@ def test_a_range_wider_than_any_float_is_searched():
     assert study.best_value < 2e307
 
 
+def test_a_log_scale_between_neighbouring_floats_is_searched():
+    space = {"x": hpo.Float(1e10, math.nextafter(1e10, 2e10), log=True), "y": hpo.Float(0, 1)}
+    study = hpo.minimize(lambda p: p["y"], space, searcher="tpe", n_trials=15, seed=0, progress=False)
+    assert {t.params["x"] for t in study.trials} == {1e10, math.nextafter(1e10, 2e10)}
+
+
 @pytest.mark.parametrize("name", ["TPESampler", "CmaEsSampler", "NSGAIISampler"])
 def test_steps_finer_than_optuna_can_check_are_searched(name):
     space = hpo.Space({"x": hpo.Float(-1, 1.3, step=1e-9), "y": hpo.Float(1.6e9, 1.6e9 + 500, step=0.01)})
