@@ -24,7 +24,6 @@ import numpy as np
 from hpo.searchers.base import Searcher, SearchSpaceExhausted
 from hpo.searchers.untried import is_exhausted
 from hpo.space import Categorical, Float, Int, Ordinal, Space
-from hpo.space.checks import same
 from hpo.trial import Array, History, Params, Suggestion
 
 MAX_REJECTIONS = 100  # configurations against the constraints before a random allowed one is taken
@@ -98,7 +97,7 @@ class OptunaSearcher(Searcher):
                 if p.when and any(parent in waiting for parent in p.when):
                     continue
                 del waiting[name]
-                if p.when and not _holds(p.when, params):
+                if p.when and not _holds(p.when, params, space):
                     continue
                 params[name] = _suggest(name, p, trial)
         return params
@@ -216,10 +215,12 @@ def _distributions(optuna: ModuleType, space: Space) -> dict[str, Any]:
     return made
 
 
-def _holds(when: Mapping[str, Any], params: Params) -> bool:
+def _holds(when: Mapping[str, Any], params: Params, space: Space) -> bool:
+    """Whether a condition holds, by the numbers of values, as the space has it: steps are rounded."""
     return all(
-        parent in params and any(same(params[parent], value) for value in values)
+        parent in params and number(params[parent]) in map(number, values)
         for parent, values in when.items()
+        for number in [space.parameters[parent].number]
     )
 
 
@@ -227,7 +228,7 @@ def _suggest(name: str, p: Any, trial: Any) -> Any:
     if isinstance(p, Float):
         scale = _scale(p)
         x = trial.suggest_float(name, p.low * scale, p.last * scale, log=p.is_log, step=p.step) / scale
-        return min(max(x, p.low), p.last)
+        return p.value(min(max(x, p.low), p.last))  # Optuna's own rounding of steps is another
     if isinstance(p, Int):
         return trial.suggest_int(name, p.low, int(p.last), log=p.is_log, step=p.step)
     if isinstance(p, Ordinal):

@@ -71,6 +71,20 @@ def test_a_range_wider_than_any_float_is_searched():
     assert study.best_value < 2e307
 
 
+@pytest.mark.parametrize("value", [0.3, 0.30000000000000004])
+def test_a_condition_on_a_step_holds_however_it_is_rounded(value):
+    space = hpo.Space({
+        "p": hpo.Float(0.0, 0.4, step=0.1),  # 0.30000000000000004 to Optuna
+        "n": hpo.Int(1, 5, when={"p": value}),
+    })  # fmt: skip
+    searcher = hpo.OptunaSearcher(optuna.samplers.RandomSampler())
+    study = hpo.minimize(lambda p: 0.0, space, searcher=searcher, n_trials=90, seed=0, progress=False)
+    assert len({tuple(t.params.values()) for t in study.trials if t.params["p"] == 0.3}) == 5
+    assert all(("n" in t.params) == (t.params["p"] == 0.3) for t in study.trials)
+    asked = hpo.OptunaSearcher.suggested(space, optuna.trial.FixedTrial({"p": 0.1 * 3, "n": 2}))
+    assert asked == {"p": 0.3, "n": 2}
+
+
 def test_a_log_scale_between_neighbouring_floats_is_searched():
     space = {"x": hpo.Float(1e10, math.nextafter(1e10, 2e10), log=True), "y": hpo.Float(0, 1)}
     study = hpo.minimize(lambda p: p["y"], space, searcher="tpe", n_trials=15, seed=0, progress=False)
