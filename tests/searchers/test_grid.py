@@ -72,7 +72,7 @@ def test_a_branch_that_does_not_exist_is_not_repeated():
     assert len(trials) == len({tuple(p.items()) for p in trials}) == 4 * 2 + 1
 
 
-@pytest.mark.parametrize("window", [1, 40])
+@pytest.mark.parametrize("window", [1, 8, 40])
 def test_the_next_point_is_looked_for_behind_the_last_one(monkeypatch, window):
     asked = []
     monkeypatch.setattr(grid, "is_tried", lambda u, history: asked.append(0) or is_tried(u, history))
