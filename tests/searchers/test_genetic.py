@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import hpo
-from hpo.searchers.genetic import NUMBER, _without_trail
+from hpo.searchers import genetic
+from hpo.searchers.climb import CONVERGED, Climb
+from hpo.searchers.genetic import NUMBER, _shares, _without_trail
 
 SPACE = {
     **{f"x{i}": hpo.Float(-5, 5) for i in range(4)},
@@ -133,6 +135,25 @@ def test_of_a_climb_only_the_best_breeds():
     moves = np.array([NUMBER["climb"], NUMBER["climb"], -1, NUMBER["crossover"], NUMBER["climb"]])
     assert _without_trail(moves).tolist() == [0, 2, 3]
     assert _without_trail(moves[2:]).tolist() == [0, 1]
+
+
+def test_a_move_is_judged_by_its_latest_children_and_a_climb_that_has_converged_rests():
+    moves = np.repeat(np.arange(3), 100)
+    old, new, none = (np.zeros(300, dtype=bool) for _ in range(3))
+    old[200:240], new[260:] = True, True  # of the climb's children
+    climb = Climb(np.zeros(2), 0.1, np.eye(2))
+    np.testing.assert_array_equal(_shares(moves, old, climb), _shares(moves, none, climb))
+    assert _shares(moves, new, climb) == pytest.approx([0.1, 0.1, 0.8], abs=0.01)
+    rests = Climb(climb.x, CONVERGED / 2, climb.C)
+    assert _shares(moves, new, rests) == pytest.approx([0.5, 0.5, 0])
+
+
+def test_crossover_and_mutation_are_less_wide_as_the_budget_is_used_up(monkeypatch):
+    used, toolbox = [], genetic._toolbox
+    monkeypatch.setattr(genetic, "_toolbox", lambda eta: used.append(eta) or toolbox(eta))
+    study = hpo.Study(SPACE, searcher=hpo.GeneticSearcher(n_trials=20), seed=0)
+    study.optimize(objective, 25, progress=False)
+    assert used == pytest.approx([2 + 18 * min(k / 20, 1) for k in range(8, 25)])
 
 
 @pytest.mark.parametrize(
