@@ -39,7 +39,8 @@ class OptunaSearcher(Searcher):
         Default ``TPESampler()`` with Optuna's own defaults. It is copied, never changed, and seeded
         for each suggestion from the study's seed.
 
-    A sampler may repeat a configuration; the search ends when all of a finite space have been tried.
+    A sampler may repeat a configuration; the search ends when all of a finite space, of 10,000 at most, have
+    been tried.
 
     Raises
     ------
