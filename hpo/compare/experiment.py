@@ -19,7 +19,7 @@ import joblib
 from hpo.checks import number_of_jobs, whole, whole_or_none
 from hpo.compare.cell import Cell, InterruptedCell, run_cell, write_json
 from hpo.compare.comparison import Comparison
-from hpo.compare.fingerprint import fingerprint
+from hpo.compare.fingerprint import fingerprint, held
 from hpo.compare.progress import CellProgress
 from hpo.compare.task import Task
 from hpo.searchers import SEARCHERS, Searcher, resolve
@@ -114,19 +114,23 @@ def _cells(
     n_initial: int,
     out: Path,
 ) -> Iterator[Cell]:
+    definitions = {
+        (task_name, label): {
+            **task.definition(),
+            **task.held(),
+            "searcher": fingerprint(searcher),
+            "searcher_holds": held(searcher),
+            "n_trials": n_trials,
+            "n_initial": 0 if getattr(searcher, "name", "") == "grid" else n_initial,
+        }
+        for task_name, task in tasks.items()
+        for label, searcher in searchers.items()
+    }
     # Seeds outermost: whenever a run is cut off, every task and searcher has the same repeats.
     for seed in seeds:
-        for task_name, task in tasks.items():
-            for label, searcher in searchers.items():
-                shared = 0 if getattr(searcher, "name", "") == "grid" else n_initial
-                definition = {
-                    **task.definition(),
-                    "searcher": fingerprint(searcher),
-                    "n_trials": n_trials,
-                    "n_initial": shared,
-                }
-                path = out / "cells" / _slug(task_name) / _slug(label) / f"{seed}.json"
-                yield Cell(task_name, label, seed, n_trials, shared, definition, path)
+        for (task_name, label), definition in definitions.items():
+            path = out / "cells" / _slug(task_name) / _slug(label) / f"{seed}.json"
+            yield Cell(task_name, label, seed, n_trials, definition["n_initial"], definition, path)
 
 
 def _is_finished(cell: Cell) -> bool:
@@ -138,9 +142,11 @@ def _is_finished(cell: Cell) -> bool:
     except (ValueError, KeyError) as error:
         raise ValueError(f"{cell.path}: damaged ({error}); delete it to have it run again") from None
     for name, now in cell.definition.items():
-        if found.get(name) != now:
+        if (
+            found.get(name, now) != now
+        ):  # a record says nothing of what was not yet watched when it was written
             raise ValueError(
-                f"{name}={now!r}: the finished run of {cell} in {cell.path} had {found.get(name)!r}; "
+                f"{name}={now!r}: the finished run of {cell} in {cell.path} had {found[name]!r}; "
                 f"choose another `out`, or delete that folder to run it anew"
             )
     return True

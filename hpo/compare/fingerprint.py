@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from hpo.space.serial import ADDRESS
 
 LONGEST = 200
+DEEPEST, WIDEST = 6, 100  # what `held` looks into: options, not the data behind an objective
 PLAIN = (bool, int, float, str, type(None))
 
 
@@ -34,6 +35,66 @@ def of_code(constraint: Any) -> str:
     code = getattr(constraint, "__code__", None)
     constants = [c for c in getattr(code, "co_consts", ()) if not isinstance(c, CodeType)]
     return f" with {fingerprint(constraint)}{_short(_state(constants))}"
+
+
+def held(thing: Any) -> str:
+    """What a thing holds that its fingerprint does not tell: the same text in every process.
+
+    Values in closures and defaults of functions, and all that the fields of an object lead to.
+    """
+    return _short(_held(thing, ()))
+
+
+def _held(thing: Any, above: tuple[int, ...]) -> str:
+    cls: Any = type(thing)
+    name = getattr(thing, "__qualname__", None)
+    if id(thing) in above or len(above) == DEEPEST:
+        return str(cls.__qualname__)
+
+    def within(part: Any) -> str:
+        return _held(part, (*above, id(thing)))
+
+    def named(parts: Mapping[Any, Any]) -> str:
+        return f"({', '.join(f'{n}={within(part)}' for n, part in parts.items())})"
+
+    if isinstance(thing, MethodType):
+        return f"{name} of {within(thing.__self__)}"
+    if isinstance(thing, FunctionType):
+        return f"{name}{named(parts) if (parts := _bound(thing)) else ''}"
+    if isinstance(name, str):
+        return name
+    if isinstance(thing, set | frozenset | list | tuple | dict) and len(thing) > WIDEST:
+        return f"{cls.__qualname__} of {len(thing)}"
+    if isinstance(thing, set | frozenset):
+        return f"{{{', '.join(sorted(map(within, thing)))}}}"
+    if isinstance(thing, list | tuple):
+        return f"({', '.join(map(within, thing))})"
+    if isinstance(thing, dict):
+        return f"{cls.__qualname__}{named(thing)}"
+    if isinstance(thing, partial):
+        return named({"func": thing.func, "args": thing.args, "keywords": thing.keywords})
+    if is_dataclass(thing):
+        return f"{cls.__qualname__}{named({f.name: getattr(thing, f.name) for f in fields(thing) if f.repr})}"
+    shape = getattr(thing, "shape", ())
+    if isinstance(shape, tuple) and shape:  # data, and how tables print is up to the terminal
+        return f"{cls.__qualname__}{shape}"
+    if cls.__repr__ is object.__repr__:
+        return f"{cls.__qualname__}{named(dict(sorted(getattr(thing, '__dict__', {}).items())))}"
+    return ADDRESS.sub("", repr(thing))
+
+
+def _bound(function: FunctionType) -> dict[str, Any]:
+    """Defaults of a function, and what it has from the functions around it."""
+    code, defaults = function.__code__, function.__defaults__ or ()
+    positional = code.co_varnames[: code.co_argcount]
+    found = dict(zip(positional[len(positional) - len(defaults) :], defaults))
+    found |= function.__kwdefaults__ or {}
+    for name, cell in zip(code.co_freevars, function.__closure__ or ()):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+    return found
 
 
 def _state(thing: Any, depth: int = 4) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpo.checks import one_of
-from hpo.compare.fingerprint import fingerprint, of_code
+from hpo.compare.fingerprint import fingerprint, held, of_code
 from hpo.space import Space
 
 
@@ -68,3 +68,9 @@ class Task:
             "evaluate": fingerprint(self.evaluate),
             "test": fingerprint(self.test),
         }
+
+    def held(self) -> dict[str, str]:
+        """What else must: values that its functions hold."""
+        constraints = Space.of(self.space).constraints
+        parts = {name: getattr(self, name) for name in ("objective", "evaluate", "test")}
+        return {f"{name}_holds": held(part) for name, part in {**parts, "constraints": constraints}.items()}

@@ -1,6 +1,7 @@
 """Same seeds, same budget, same first points; kept, resumed, refused when changed."""
 
 import copy
+import functools
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ import pytest
 import hpo
 from hpo.compare import Comparison
 from hpo.compare.cell import initial_design
-from hpo.compare.fingerprint import fingerprint
+from hpo.compare.fingerprint import fingerprint, held
 from tests.compare.problems import SPACE, Faulty, Near, Stubborn, deadly, leaving_test, noisy, score, truth
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +41,13 @@ class Plain:
 
     def loss(self, params):
         return truth(params) + self.by
+
+
+def scaled(by):
+    def loss(params, *, plus=0.0):
+        return by * truth(params) + plus
+
+    return loss
 
 
 def run(out, **options):
@@ -113,6 +121,7 @@ def test_finished_cells_are_not_run_again_and_more_can_be_added(tmp_path):
         ({"tasks": {"toy": hpo.Task(noisy, {"x": hpo.Float(0, 1)})}}, "space"),
         ({"tasks": {"toy": hpo.Task(truth, SPACE)}}, "objective"),
         ({"tasks": {"toy": hpo.Task(Shifted(2.0).loss, SPACE)}}, "objective"),
+        ({"tasks": {"toy": hpo.Task(noisy, SPACE, evaluate=truth, test=lambda p, s, by=2: by)}}, "test"),
     ],
 )
 def test_a_changed_definition_is_refused(tmp_path, change, field):
@@ -140,6 +149,65 @@ def test_what_a_method_a_sampler_or_a_constraint_holds_is_part_of_the_definition
     one, other = (hpo.Task(truth, above(limit)).definition() for limit in (0.1, 0.9))
     assert {key for key in one if one[key] != other[key]} == {"space"}
     assert one == hpo.Task(truth, above(0.1)).definition()
+
+
+@pytest.mark.parametrize("part", ["objective", "evaluate", "constraint"])
+def test_what_a_function_has_from_around_it_is_watched(tmp_path, part):
+    def tasks(by):
+        if part == "constraint":
+            return {"toy": hpo.Task(truth, hpo.Space(SPACE.parameters, constraints=[scaled(by)]))}
+        return {"toy": hpo.Task(**{"objective": truth, "space": SPACE, part: scaled(by)})}
+
+    options = {"searchers": ["random"], "repeats": 1}
+    run(tmp_path, tasks=tasks(1), **options)
+    run(tmp_path, tasks=tasks(1), **options)
+    with pytest.raises(ValueError, match=rf"{part}s?_holds=.*by=2.* had .*by=1"):
+        run(tmp_path, tasks=tasks(2), **options)
+    # What was kept before these were watched does not tell them: it is used as it was.
+    (file,) = stamps(tmp_path)
+    record = json.loads(file.read_text())
+    record["definition"] = {k: v for k, v in record["definition"].items() if not k.endswith("_holds")}
+    file.write_text(json.dumps(record))
+    run(tmp_path, tasks=tasks(2), **options)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_option_of_a_sampler_is_watched():
+    samplers = pytest.importorskip("optuna").samplers
+    for cls, options in [
+        (samplers.TPESampler, {"prior_weight": 2.0}),
+        (samplers.TPESampler, {"gamma": lambda n: 3}),
+        (samplers.CmaEsSampler, {"x0": {"x": 1.0}}),
+        (samplers.NSGAIISampler, {"crossover": samplers.nsgaii.SBXCrossover()}),
+    ]:
+        one, other = hpo.OptunaSearcher(cls()), hpo.OptunaSearcher(cls(**options))
+        assert held(one) == held(copy.deepcopy(one))
+        assert held(one) != held(other)
+
+
+def test_what_is_held_is_told_whatever_it_is_and_data_are_not():
+    def cycle(n):
+        return cycle(n - 1) if n else data
+
+    data = np.zeros((3, 2))
+    assert held(cycle).endswith("cycle(cycle=function, data=ndarray(3, 2))")
+    assert held(list(range(101))) == "list of 101"
+    assert held({"b", "a"}) == "{'a', 'b'}"
+    assert held(functools.partial(scaled(2), plus=1)).endswith(
+        "loss(plus=0.0, by=2), args=(), keywords=dict(plus=1))"
+    )
+    assert held(Plain([1, Plain(2)]).loss) == "Plain.loss of Plain(by=(1, Plain(by=2)))"
+    deep = 1
+    for _ in range(20):
+        deep = [deep]
+    assert held(deep) == "((((((list))))))"
+
+    def unfilled():
+        return later
+
+    assert held(unfilled).endswith("unfilled")
+    later = 1
+    assert held(unfilled).endswith("unfilled(later=1)")
 
 
 def test_another_sampler_of_optuna_is_not_called_tpe():
