@@ -27,6 +27,10 @@ def headline(summary: TaskSummary, n_trials: int) -> str:
 def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
     name, baseline = summary.name, summary.baseline
     best = _best(summary, valued)
+    if best is None:
+        return (
+            f"No searcher has the best mean on {name}: over the seeds that both have, each is behind another."
+        )
     rivals = [other for other in valued if other != best and not summary.is_ahead(best, other)]
     behind = f"{_listed(rivals)} {'is' if len(rivals) == 1 else 'are'} not clearly behind" if rivals else ""
     if len(valued) == 1 or baseline not in valued:
@@ -49,16 +53,13 @@ def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
     return f"{best} has the best mean on {name}, but {behind}: {gap}."
 
 
-def _best(summary: TaskSummary, valued: Sequence[str]) -> str:
+def _best(summary: TaskSummary, valued: Sequence[str]) -> str | None:
     """Who has the best mean: in every pair, over the seeds that both have.
 
     Means over other seeds may be in another order than the pairs: where runs are missing or found no value.
+    None where the pairs go round in a circle: whoever was named, the next words could say the contrary.
     """
-    for is_behind in (summary.is_behind, lambda one, other: summary.is_ahead(other, one)):
-        for one in valued:
-            if not any(is_behind(one, other) for other in valued):
-                return one
-    return valued[0]
+    return next((one for one in valued if not any(summary.is_behind(one, o) for o in valued)), None)
 
 
 def _listed(names: Sequence[str]) -> str:

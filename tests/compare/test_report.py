@@ -288,6 +288,19 @@ def test_who_has_the_best_mean_is_not_said_to_be_behind():
     assert "higher than tpe's (after 30 trials, over 6 paired seeds;" in said
 
 
+@pytest.mark.parametrize("baseline", ["A", "B", "C"])
+def test_nobody_is_said_to_have_the_best_mean_where_each_is_behind_another(baseline):
+    low, high, none = np.ones(3), np.full(3, 2.0), np.full(3, np.nan)
+    rows = {"A": [low, none, high], "B": [high, low, none], "C": [none, high, low]}
+    finals = {name: np.concatenate(row) for name, row in rows.items()}
+    said = headline(summary_of(finals, baseline), 30)
+    assert said.startswith(
+        "No searcher has the best mean on t: over the seeds that both have, each is behind"
+    )
+    assert "than" not in said
+    assert said.endswith(" C found no value with 3 seeds.")
+
+
 @pytest.mark.parametrize("turn", [1.0, -1.0])
 def test_a_test_that_speaks_for_the_other_does_not_make_one_the_best(turn):
     rng = np.random.default_rng(0)
