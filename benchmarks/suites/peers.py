@@ -67,6 +67,7 @@ class SkoptSearcher(hpo.Searcher):
     """scikit-optimize's Gaussian process: `Optimizer` at its defaults; conditions are ignored."""
 
     name: ClassVar[str] = "skopt-gp"
+    libraries: ClassVar[tuple[str, ...]] = ("scikit-optimize",)
 
     def suggest(self, space: hpo.Space, history: hpo.History, rng: np.random.Generator) -> hpo.Suggestion:
         """Configuration to try next."""
@@ -108,6 +109,7 @@ class NevergradSearcher(hpo.Searcher):
     """
 
     name: ClassVar[str] = "nevergrad"
+    libraries: ClassVar[tuple[str, ...]] = ("nevergrad",)
     budget: int
     _replays: dict[int, _Replay] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -195,6 +197,7 @@ class BoTorchSearcher(hpo.Searcher):
     """BoTorch's introductory recipe: SingleTaskGP on the relaxed unit cube, log expected improvement."""
 
     name: ClassVar[str] = "botorch"
+    libraries: ClassVar[tuple[str, ...]] = ("botorch", "gpytorch", "torch")
 
     def suggest(self, space: hpo.Space, history: hpo.History, rng: np.random.Generator) -> hpo.Suggestion:
         """Configuration to try next."""

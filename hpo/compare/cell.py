@@ -9,7 +9,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,7 +35,7 @@ class InterruptedCell(Exception):
 
 @dataclass(frozen=True)
 class Cell:
-    """Names of one run, its definition (plain JSON) and its file."""
+    """Names of one run, its definition (plain JSON), versions of what it is run with, and its file."""
 
     task: str
     searcher: str
@@ -43,6 +43,7 @@ class Cell:
     n_trials: int
     n_initial: int
     definition: dict[str, Any]
+    libraries: dict[str, str]
     path: Path
 
     def __str__(self) -> str:
@@ -68,7 +69,7 @@ def run_cell(cell: Cell, task: Task, searcher: Searcher) -> None:
             "definition": cell.definition,
             "trials": [_row(trial, task, cell) for trial in study.trials],
             **_winner(study, task, cell.seed),
-            "environment": environment(),
+            "environment": environment(searcher),
             "finished": time.time(),
         }
     write_json(cell.path, record)
@@ -96,17 +97,23 @@ def write_json(path: Path, record: Any) -> None:
     partial.replace(path)
 
 
-def environment() -> dict[str, str]:
+def environment(searcher: Searcher) -> dict[str, str]:
     """Versions and machine behind a record."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    found = {"python": platform.python_version(), **versions((*PACKAGES, *searcher.libraries))}
+    found["system"] = f"{platform.system()} {platform.release()} {platform.machine()}"
+    found["processor"] = _processor()
+    found["cores"] = str(os.cpu_count())
+    return found
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of distributions."""
+    found = {}
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "not installed"
-    found["system"] = f"{platform.system()} {platform.release()} {platform.machine()}"
-    found["processor"] = _processor()
-    found["cores"] = str(os.cpu_count())
     return found
 
 

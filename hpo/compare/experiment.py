@@ -17,7 +17,7 @@ import cloudpickle
 import joblib
 
 from hpo.checks import number_of_jobs, whole, whole_or_none
-from hpo.compare.cell import Cell, InterruptedCell, run_cell, write_json
+from hpo.compare.cell import Cell, InterruptedCell, run_cell, versions, write_json
 from hpo.compare.comparison import Comparison
 from hpo.compare.fingerprint import fingerprint, held
 from hpo.compare.progress import CellProgress
@@ -126,22 +126,25 @@ def _cells(
         for task_name, task in tasks.items()
         for label, searcher in searchers.items()
     }
+    libraries = {label: versions(searcher.libraries) for label, searcher in searchers.items()}
     # Seeds outermost: whenever a run is cut off, every task and searcher has the same repeats.
     for seed in seeds:
         for (task_name, label), definition in definitions.items():
             path = out / "cells" / _slug(task_name) / _slug(label) / f"{seed}.json"
-            yield Cell(task_name, label, seed, n_trials, definition["n_initial"], definition, path)
+            initial = definition["n_initial"]
+            yield Cell(task_name, label, seed, n_trials, initial, definition, libraries[label], path)
 
 
 def _is_finished(cell: Cell) -> bool:
     """Whether the cell's record is there; raises ValueError where its definition is another one."""
     try:
-        found = json.loads(cell.path.read_text(encoding="utf-8"))["definition"]
+        record = json.loads(cell.path.read_text(encoding="utf-8"))
+        found = {**record["environment"], **record["definition"]}
     except FileNotFoundError:
         return False
     except (ValueError, KeyError) as error:
         raise ValueError(f"{cell.path}: damaged ({error}); delete it to have it run again") from None
-    for name, now in cell.definition.items():
+    for name, now in {**cell.libraries, **cell.definition}.items():
         if (
             found.get(name, now) != now
         ):  # a record says nothing of what was not yet watched when it was written

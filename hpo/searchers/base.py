@@ -23,9 +23,17 @@ class Searcher(ABC):
     any process. What it wants to remember it writes into ``Suggestion.info`` (plain JSON), which
     comes back in ``History.infos``. Subclasses are frozen dataclasses whose fields are their
     options, so that a searcher can be compared, printed and stored.
+
+    Attributes
+    ----------
+    name : str
+    libraries : tuple of str
+        Distributions by other authors whose algorithm it is: `hpo.compare` does not mix runs with
+        several versions of them.
     """
 
     name: ClassVar[str]
+    libraries: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:

@@ -65,6 +65,7 @@ class GeneticSearcher(Searcher):
     """
 
     name: ClassVar[str] = "genetic"
+    libraries: ClassVar[tuple[str, ...]] = ("deap",)
     n_trials: int | None = None
     population_size: int | None = None
     crossover_probability: float = 0.9

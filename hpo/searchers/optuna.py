@@ -26,6 +26,7 @@ from hpo.searchers.untried import is_exhausted
 from hpo.space import Categorical, Float, Int, Ordinal, Space
 from hpo.trial import Array, History, Params, Suggestion
 
+BEHIND = {"cmaes": ("cmaes",), "gp": ("torch",)}  # libraries that samplers are made with
 MAX_REJECTIONS = 100  # configurations against the constraints before a random allowed one is taken
 
 
@@ -51,6 +52,7 @@ class OptunaSearcher(Searcher):
     """
 
     name: ClassVar[str] = "tpe"
+    libraries: ClassVar[tuple[str, ...]] = ("optuna",)
     sampler: Any = None
     _shadow: _Cache = field(default_factory=lambda: _Cache(), init=False, repr=False, compare=False)
 
@@ -63,6 +65,7 @@ class OptunaSearcher(Searcher):
         kind = type(self.sampler).__name__.removesuffix("Sampler").lower()
         if self.sampler is not None and kind != self.name:
             object.__setattr__(self, "name", f"optuna-{kind}")
+        object.__setattr__(self, "libraries", ("optuna", *BEHIND.get(kind, ())))
 
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`."""

@@ -11,6 +11,7 @@ import textwrap
 import threading
 import time
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,39 @@ def test_what_a_function_has_from_around_it_is_watched(tmp_path, part):
     record["definition"] = {k: v for k, v in record["definition"].items() if not k.endswith("_holds")}
     file.write_text(json.dumps(record))
     run(tmp_path, tasks=tasks(2), **options)
+
+
+def test_another_version_of_a_searchers_library_is_refused(tmp_path):
+    pytest.importorskip("optuna")
+    options = {"searchers": ["tpe", "random"], "repeats": 1}
+    run(tmp_path, **options)
+    (file,) = (p for p in stamps(tmp_path) if "tpe" in p.parts)
+    record = json.loads(file.read_text())
+    assert record["environment"]["optuna"] == version("optuna")
+    record["environment"] |= {"optuna": "1.0", "numpy": "1.0"}
+    file.write_text(json.dumps(record))
+    run(tmp_path, **options | {"searchers": ["random"]})
+    with pytest.raises(ValueError, match=rf"optuna='{version('optuna')}': the finished run of .* had '1\.0'"):
+        run(tmp_path, **options)
+    del record["environment"]["optuna"]  # as that of another library was not written down once
+    file.write_text(json.dumps(record))
+    run(tmp_path, **options)
+
+
+def test_versions_of_what_a_searcher_is_made_of_are_kept(tmp_path):
+    class Mine(Near):
+        libraries = ("click", "no such thing")
+
+    (cell,) = run(tmp_path, searchers={"mine": Mine()}, repeats=1).cells
+    assert cell["environment"]["click"] == version("click")
+    assert cell["environment"]["no such thing"] == "not installed"
+    samplers = pytest.importorskip("optuna").samplers
+    for sampler, libraries in [
+        (None, ("optuna",)),
+        (samplers.TPESampler(), ("optuna",)),
+        (samplers.CmaEsSampler(), ("optuna", "cmaes")),
+    ]:
+        assert hpo.OptunaSearcher(sampler).libraries == libraries
 
 
 @pytest.mark.filterwarnings("ignore")
