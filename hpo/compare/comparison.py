@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from hpo.compare.records import Records
 
@@ -32,7 +34,11 @@ class Comparison(Records):
         file = folder / "comparison.json"
         if not file.exists():
             raise FileNotFoundError(f"out={str(out)!r}: holds no comparison.json")
-        plan = json.loads(file.read_text(encoding="utf-8"))
+        return cls.of(json.loads(file.read_text(encoding="utf-8")), folder)
+
+    @classmethod
+    def of(cls, plan: Mapping[str, Any], folder: Path) -> Comparison:
+        """Finished cells of a plan in a folder, which may hold those of others as well."""
         paths = [folder / cell for cell in plan["cells"]]
         return cls(plan, [json.loads(p.read_text(encoding="utf-8")) for p in paths if p.exists()])
 

@@ -103,7 +103,7 @@ def compare(
     }
     write_json(folder / "comparison.json", plan)
     _run(waiting, len(cells), tasks, labelled, n_jobs, progress)
-    return Comparison.load(folder)
+    return Comparison.of(plan, folder)  # not what another process has planned in this folder since
 
 
 def _cells(

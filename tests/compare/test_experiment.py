@@ -250,6 +250,20 @@ def test_another_sampler_of_optuna_is_not_called_tpe():
     assert names == ["tpe", "tpe", "optuna-random"]
 
 
+def test_two_comparisons_in_one_folder_are_each_returned_their_own(tmp_path):
+    def meanwhile(params):
+        if not (tmp_path / "begun").exists():
+            (tmp_path / "begun").touch()
+            run(tmp_path / "out", searchers={"other": Near()}, repeats=1)
+        return truth(params)
+
+    tasks = {"toy": hpo.Task(meanwhile, SPACE)}
+    found = run(tmp_path / "out", tasks=tasks, searchers={"wide": Near()}, repeats=2)
+    assert found.searchers == ["wide"]
+    assert [cell["seed"] for cell in found.cells] == [0, 1]
+    assert Comparison.load(tmp_path / "out").searchers == ["other"]
+
+
 def test_a_damaged_cell_is_named(tmp_path):
     run(tmp_path)
     victim = next(iter(stamps(tmp_path)))
