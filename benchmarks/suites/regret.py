@@ -6,7 +6,9 @@ R (searchers, problems, seeds, trials)  regret: noise-free value of the best obs
                                         minus the optimum
 r (problems, trials)                    mean regret of random search
 FLOOR                                   a thousandth of random search's regret counts as solved, as
-                                        one function hit exactly would otherwise decide every mean
+                                        one function hit exactly would otherwise decide every mean; a
+                                        thousand times as much is as bad as it gets, where random search
+                                        has hit it
 """
 
 from __future__ import annotations
@@ -67,9 +69,9 @@ class Regrets:
 
         In units of random search's at the same number of trials, or after `by` trials.
         """
-        scale = self.random[:, (by or mark) - 1]
-        ratios: Array = self.R[:, :, :, mark - 1].mean(axis=2) / scale
-        return np.maximum(ratios, FLOOR)
+        regret: Array = self.R[:, :, :, mark - 1].mean(axis=2)
+        unit = np.maximum(self.random[:, (by or mark) - 1], FLOOR * regret)
+        return np.maximum(np.divide(regret, unit, out=np.ones_like(regret), where=unit > 0), FLOOR)
 
     def geometric_mean(self, mark: int, by: int | None = None) -> tuple[Array, Array, Array]:
         """Geometric mean over problems with its 95% bootstrap interval, (searchers,) each."""
@@ -149,7 +151,7 @@ def regrets_among(comparison: Comparison, problems: Sequence[str], unit: str) ->
     R = best - np.fmin.reduce(best, axis=(0, 2, 3), keepdims=True)
     unscaled = Regrets(comparison.searchers, problems, R, np.ones((len(problems), R.shape[-1])))
     own = unscaled.R[comparison.searchers.index(unit)].mean(axis=1)
-    return replace(unscaled, random=np.maximum(own, np.finfo(float).tiny))
+    return replace(unscaled, random=own)
 
 
 def random_regret(
