@@ -60,12 +60,24 @@ def literal(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def wrapped(text: str, width: int) -> str:
+    """A text in lines of so many characters at most, literal."""
+    return "<br>".join(map(literal, textwrap.wrap(text, width)))
+
+
 def two_lines(name: str, width: int) -> str:
     """A name in two lines at most, literal; variants often differ at the end, so the middle is left out."""
     lines = textwrap.wrap(name, width)
     if len(lines) > 2:
         lines = [lines[0], "…" + name[1 - width :].lstrip()]
     return "<br>".join(map(literal, lines))
+
+
+def names_in_two_lines(names: Sequence[str], width: int) -> list[str]:
+    """Different names in two lines at most; of what would look alike, the part that differs."""
+    labels = [two_lines(name, width) for name in names]
+    told = _told_apart(names, labels, width)
+    return [label if text == label else literal(text) for text, label in zip(told, labels)]
 
 
 def short(value: Any) -> str:
@@ -103,14 +115,19 @@ def _labels(values: Sequence[Any]) -> list[str]:
     texts = [short(value) for value in values]
     for write in (str, repr):
         texts = [write(v) if texts.count(text) > 1 else text for v, text in zip(values, texts)]
-    labels = [_clipped(text) for text in texts]
+    labels = _told_apart(texts, [_clipped(text) for text in texts], WIDEST)
+    return labels if len(set(labels)) == len(labels) else texts
+
+
+def _told_apart(texts: Sequence[str], labels: Sequence[str], width: int) -> list[str]:
+    """The labels; where some are alike, as their texts differ in the middle, what is there instead."""
     alike = [text for text, label in zip(texts, labels) if labels.count(label) > 1]
     apart = next((i for i, letters in enumerate(zip(*alike)) if len(set(letters)) > 1), 0)
-    start = max(0, apart - WIDEST // 2)
-    for i, text in enumerate(texts):
-        if text in alike:  # they differ in the middle
-            labels[i] = f"…{text[start : start + WIDEST - 2].strip()}…"
-    return labels if len(set(labels)) == len(labels) else texts
+    start = max(0, apart - width // 2)
+    return [
+        f"…{text[start : start + width - 2].strip()}…" if text in alike else label
+        for text, label in zip(texts, labels)
+    ]
 
 
 def _clipped(text: str) -> str:

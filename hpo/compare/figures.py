@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from hpo.axes import literal, two_lines
+from hpo.axes import literal, names_in_two_lines, wrapped
 from hpo.compare.curves import Array, Runs, by_time
 from hpo.compare.digits import column
 from hpo.compare.statistics import Interval, mean_interval
@@ -18,7 +17,11 @@ from hpo.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, st
 KNOWN = {"gp": BLUE, "tpe": VERMILION, "genetic": GREEN, "grid": PURPLE, "random": GREY}
 SPARE = (ORANGE, SKY, "#332288", "#882255", "#117733", "#AA4499", "#661100", "#6699CC", "#999933")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-NARROW, WIDE = 16, 30  # characters in a line of a tick label, and of the title below a plot
+NARROW, WIDE, HIGH = (
+    16,
+    30,
+    44,
+)  # characters in a line of a tick label, and of the titles below and beside a plot
 
 
 def colours(searchers: Sequence[str]) -> dict[str, str]:
@@ -33,7 +36,7 @@ def against_trials(groups: Mapping[str, Runs], metric: str) -> go.Figure:
     for name, group in groups.items():
         numbers = np.arange(1, group.best.shape[1] + 1, dtype=float)
         _curve(figure, name, list(groups), numbers, _finished(group.best, group))
-    return _scaled(styled(figure, "number of trials", f"best so far: {metric}"))
+    return _scaled(styled(figure, "number of trials", wrapped(f"best so far: {metric}", HIGH)))
 
 
 def against_time(groups: Mapping[str, Runs], metric: str) -> go.Figure:
@@ -42,8 +45,9 @@ def against_time(groups: Mapping[str, Runs], metric: str) -> go.Figure:
     ends = [float(np.max(total[:, -1])) for total in totals if len(total)]
     starts = [float(np.min(total[:, 0])) for total in totals if len(total)]
     figure = go.Figure()
+    styled(figure, "time of training and searching (s)", wrapped(f"best so far: {metric}", HIGH))
     if not ends:
-        return styled(figure, "time of training and searching (s)", f"best so far: {metric}")
+        return figure
     is_log = max(ends) > 30 * min(ends)
     for name, group in groups.items():
         own = group.total[~np.isnan(group.total).any(axis=1)]
@@ -54,7 +58,6 @@ def against_time(groups: Mapping[str, Runs], metric: str) -> go.Figure:
         times = np.geomspace(start, end, 160) if is_log else np.linspace(0, end, 160)
         values = _finished(by_time(group, times), group)
         _curve(figure, name, list(groups), times, values)
-    styled(figure, "time of training and searching (s)", f"best so far: {metric}")
     if is_log:
         figure.update_xaxes(type="log", exponentformat="power", dtick=1)
     return _scaled(figure)
@@ -192,11 +195,10 @@ def _scaled(figure: go.Figure) -> go.Figure:
 
 def _rows(figure: go.Figure, title: str, names: Sequence[str]) -> go.Figure:
     """A row a name, the first on top, in looks that leave the plot most of a narrow window."""
-    wrapped = "<br>".join(textwrap.wrap(title, WIDE, break_long_words=False))
-    styled(figure, wrapped, "").update_layout(height=110 + 46 * len(names))
+    styled(figure, wrapped(title, WIDE), "").update_layout(height=110 + 46 * len(names))
     figure.update_yaxes(
         autorange="reversed", type="category",
-        tickvals=[literal(name) for name in names], ticktext=[two_lines(name, NARROW) for name in names],
+        tickvals=[literal(name) for name in names], ticktext=names_in_two_lines(names, NARROW),
     )  # fmt: skip
     return figure.update_xaxes(nticks=5)
 

@@ -15,7 +15,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from hpo.axes import literal
 from hpo.compare import figures
 from hpo.compare.digits import column, counted, number, p_is, p_value
 from hpo.compare.headline import headline
@@ -133,11 +132,11 @@ def _section(summary: TaskSummary, i: int) -> Section:
 
 
 def _panels(summary: TaskSummary, slug: str) -> list[Panel]:
-    groups, metric = summary.groups, literal(summary.metric)
+    groups, metric = summary.groups, summary.metric
     better = "less is better" if summary.turn > 0 else "more is better"
     means = {name: summary.difference(name) for name in summary.pairs}
     seeds = {name: summary.per_seed(name) for name in summary.pairs}
-    title = f"difference from {literal(summary.baseline)}: {metric}"
+    title = f"difference from {summary.baseline}: {metric}"
     drawn = [
         ("Best so far, by trials",
          f"Mean over seeds with its 95% interval; {better}. The first trials may lie beyond the axis.",

@@ -1,5 +1,6 @@
 """The page and its Markdown: complete, self-contained, and literal about what users wrote."""
 
+import html
 import math
 import re
 
@@ -33,14 +34,14 @@ def toy(tmp_path_factory):
 
 def test_the_page_needs_nothing_else_and_says_everything(toy, tmp_path):
     page = toy.report(tmp_path / "deep" / "report.html")
-    html = page.read_text()
-    assert len(html) < 6_000_000
-    without_scripts = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
+    text = page.read_text()
+    assert len(text) < 6_000_000
+    without_scripts = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert "src=" not in without_scripts
     assert "http" not in without_scripts
     for wanted in ("validation error (%)", "Wilcoxon", "probability of superiority", "test accuracy",
                    "Time spent searching", "numpy", "processor"):  # fmt: skip
-        assert wanted in html
+        assert wanted in text
     markdown = page.with_suffix(".md").read_text()
     assert "| gp |" in markdown
     assert "![" not in markdown
@@ -413,6 +414,24 @@ def test_long_names_leave_room_for_the_numbers_and_the_plots(tmp_path):
     page = found.report(tmp_path / "report.html").read_text()
     assert re.search(r"td\.long {[^}]*overflow-wrap: anywhere", page)  # configurations without a space, too
     assert page.count('class="name keyed"') == page.count('class="name keyed"><i ') > 0
+
+
+def test_names_that_differ_in_the_middle_have_ticks_that_differ():
+    names = [f"a searcher of mine, variant {i} of it, with a long name" for i in range(3)] + ["<gp>"]
+    groups = summary_of(dict.fromkeys(names, np.ones(2)), "<gp>").groups
+    labels = ["…variant 0 of i…", "…variant 1 of i…", "…variant 2 of i…", "&lt;gp&gt;"]
+    assert list(final_distribution(groups, "loss").layout.yaxis.ticktext) == labels
+
+
+def test_a_long_metric_is_not_cut_off_beside_or_below_a_plot():
+    groups = summary_of({"tpe": [1.0, 2.0]}, "tpe").groups
+    metric = "mean absolute error of the hours until the next failure <" + 60 * "m" + ">"
+    for figure, widest in ((against_trials, 44), (against_time, 44), (final_distribution, 30)):
+        layout = figure(groups, metric).layout
+        title = (layout.xaxis if widest == 30 else layout.yaxis).title.text
+        lines = [html.unescape(line) for line in title.split("<br>")]
+        assert max(map(len, lines)) <= widest
+        assert "".join(lines).replace(" ", "").endswith(metric.replace(" ", ""))
 
 
 def test_time_a_trial_is_of_the_trials_that_were_made(tmp_path):
