@@ -353,7 +353,13 @@ def test_dust_is_a_zero_and_a_zero_has_no_sign():
         rows = {row[0]: row for row in _paired(summary).rows}
         assert rows["A"][1].startswith("0.0000 [")
         assert rows["B"][1:3] == ["0.0000 [0.0000, 0.0000]", "0.0% [0.0%, 0.0%]"]
-    assert "B's mean loss is the same as tpe's" in headline(summary_of({"tpe": tpe, "B": same}, "tpe"), 5)
+        assert rows["B"][3:6] == ["1.000", "1.000", "50%"]
+    cancelling = tpe + np.array([0.1, 0.2, -0.3, 0, 0, 0])  # these sum to 5.6e-17, each without dust
+    assert paired(cancelling, tpe).relative.mean == 0
+    for other in (same, swapped, cancelling):
+        assert "B's mean loss is the same as tpe's" in headline(
+            summary_of({"tpe": tpe, "B": other}, "tpe"), 5
+        )
 
 
 def test_the_numbers_of_a_column_have_the_same_digits():

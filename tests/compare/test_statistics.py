@@ -71,6 +71,14 @@ def test_interval_of_normal_data_is_close_to_students():
     assert found.high == pytest.approx(high, abs=0.08)
 
 
+@pytest.mark.parametrize("n", [10, 20])
+def test_interval_of_normal_data_is_as_wide_as_students_on_average(n):
+    X = np.random.default_rng(0).normal(size=(n, 400))
+    _, low, high = st.mean_interval(X)
+    width = 2 * stats.t.ppf(0.975, n - 1) * stats.sem(X)
+    assert np.mean((high - low) / width) == pytest.approx(1.0, abs=0.015)  # 0.94 and 0.97 without √(n/(n-1))
+
+
 def test_few_seeds_have_a_mean_but_no_interval():
     found = st.interval(np.array([1.0, 2.0, 2.0, 3.0]))
     assert found.mean == 2.0
@@ -104,7 +112,8 @@ def test_mean_ranks_share_ties():
 def test_friedman_is_scipys_and_silent_with_one_task():
     losses = np.random.default_rng(3).normal(size=(6, 4))
     assert st.friedman(losses) == stats.friedmanchisquare(*losses.T).pvalue
-    assert math.isnan(st.friedman(losses[:1]))
+    assert math.isnan(st.friedman(losses[:2]))
+    assert math.isnan(st.friedman(losses[:, :2]))
     assert st.friedman(np.ones((3, 3))) == 1.0
 
 
