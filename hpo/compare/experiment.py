@@ -142,8 +142,8 @@ def _is_finished(cell: Cell) -> bool:
         found = {**record["environment"], **record["definition"]}
     except FileNotFoundError:
         return False
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"{cell.path}: damaged ({error}); delete it to have it run again") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{cell.path}: damaged ({error!r}); delete it to have it run again") from None
     for name, now in {**cell.libraries, **cell.definition}.items():
         if (
             found.get(name, now) != now

@@ -267,9 +267,10 @@ def test_two_comparisons_in_one_folder_are_each_returned_their_own(tmp_path):
 def test_a_damaged_cell_is_named(tmp_path):
     run(tmp_path)
     victim = next(iter(stamps(tmp_path)))
-    victim.write_text(victim.read_text()[:50])
-    with pytest.raises(ValueError, match=victim.name):
-        run(tmp_path)
+    for text in (victim.read_text()[:50], "", "[]", "{}", '{"definition": [], "environment": {}}'):
+        victim.write_text(text)
+        with pytest.raises(ValueError, match=rf"{victim.name}: damaged"):
+            run(tmp_path)
 
 
 def test_a_broken_searcher_does_not_take_the_others_with_it(tmp_path):
