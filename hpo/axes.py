@@ -19,7 +19,11 @@ WIDEST = 18  # characters of a choice
 def axis(parameter: Parameter) -> dict[str, Any]:
     """What the axis of a parameter is: its choices in their order, or powers of ten on a log scale."""
     if hasattr(parameter, "choices"):
-        return {"type": "category", "categoryorder": "array", "categoryarray": choice_names(parameter)}
+        # Long names of choices are turned to the left: to the right of the last panel is the bar of colours.
+        return {
+            "type": "category", "categoryorder": "array", "categoryarray": choice_names(parameter),
+            "autotickangles": [0, -30, -90],
+        }  # fmt: skip
     if parameter.log:
         # As wide as the parameter: between two trials there may be no power of ten to mark.
         ends = math.log10(parameter.first), math.log10(parameter.last)

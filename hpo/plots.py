@@ -8,7 +8,16 @@ import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import permutation_importance
 
-from hpo.axes import axis, choice_names, literal, parallel_axis, short, two_lines, value_axis
+from hpo.axes import (
+    axis,
+    choice_names,
+    literal,
+    names_in_two_lines,
+    parallel_axis,
+    short,
+    two_lines,
+    value_axis,
+)
 from hpo.checks import whole
 from hpo.study import Study
 from hpo.trial import Array, Trial, TrialState
@@ -128,16 +137,18 @@ def importance(study: Study) -> go.Figure:
     drops = permutation_importance(forest, U, y, n_repeats=20, random_state=0).importances_mean
     shares = 100 * np.maximum(drops, 0) / max(float(np.maximum(drops, 0).sum()), 1e-300)
     order = np.argsort(shares)
+    names = [study.space.names[j] for j in order]
+    rows = [literal(name) for name in names]
     figure = go.Figure(
         go.Bar(
-            x=shares[order], y=[literal(study.space.names[j]) for j in order], orientation="h",
+            x=shares[order], y=rows, orientation="h",
             marker_color=BLUE, text=[f"{shares[j]:.0f}%" for j in order], textposition="outside",
             cliponaxis=False,
         )
     )  # fmt: skip
-    return styled(figure, "share of the explained variation (%)", "").update_layout(
-        height=120 + 36 * len(order)
-    )
+    styled(figure, "share of the explained variation (%)", "").update_layout(height=120 + 36 * len(order))
+    # A name may look like a number.
+    return figure.update_yaxes(type="category", tickvals=rows, ticktext=names_in_two_lines(names, 24))
 
 
 def timeline(study: Study) -> go.Figure:

@@ -49,6 +49,19 @@ def test_importance_finds_what_matters(study):
     assert sum(bars.x) == pytest.approx(100)
 
 
+def test_importance_has_a_row_a_name_whatever_it_looks_like():
+    space = {name: hpo.Float(0, 1) for name in ("8", "100", "a parameter with a name of very many words")}
+    found = hpo.minimize(
+        lambda p: p["8"] + p["100"] / 2, space, searcher="random", n_trials=30, seed=0, progress=False
+    )
+    figure = plots.importance(found)
+    assert figure.layout.yaxis.type == "category"
+    assert list(figure.layout.yaxis.tickvals) == list(figure.data[0].y)
+    assert set(figure.data[0].y) == set(space)
+    assert list(figure.layout.yaxis.ticktext[1:]) == ["100", "8"]
+    assert max(map(len, figure.layout.yaxis.ticktext[0].split("<br>"))) <= 24
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("scale", [2.0**1023, 2.0**-1000])
 def test_importance_has_no_scale(scale):
