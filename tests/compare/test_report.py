@@ -249,6 +249,30 @@ def test_who_fails_where_others_do_not_is_not_called_best():
     assert unfinished.startswith("A is best on t: ")
 
 
+def test_who_found_no_value_at_all_does_not_take_the_seeds_of_the_others():
+    tpe, hard = np.array([1.0, 2, 9]), np.array([np.nan, 1.5, 1.5])
+    summary = summary_of({"tpe": tpe, "A": hard, "B": np.full(3, np.nan)}, "tpe")
+    assert summary.losses["tpe"] == 5.5  # with the two seeds that A has as well
+    # Of a seed with which neither found a value the difference has nothing to say.
+    tpe = np.append(10 + 0.1 * np.arange(8), np.nan)
+    assert headline(summary_of({"tpe": tpe, "A": tpe - 5}, "tpe"), 5).startswith("A is best on t: ")
+
+
+def test_ends_of_an_interval_are_said_in_their_order():
+    tpe = 10 + 0.1 * np.random.default_rng(0).normal(size=8)
+    for by in (-5, 5):
+        said = headline(summary_of({"tpe": tpe, "A": tpe + by * np.linspace(0.9, 1.1, 8)}, "tpe"), 5)
+        low, high = map(float, re.search(r"\[(.*?)%, (.*?)%\]", said).groups())
+        assert 0 < low < 50 < high
+
+
+def test_searchers_that_share_no_seed_are_not_compared():
+    nothing = np.full(3, np.nan)
+    finals = {"tpe": np.append(np.ones(3), nothing), "A": np.append(nothing, np.ones(3))}
+    said = headline(summary_of(finals, "tpe", finished=False), 5)
+    assert said.endswith("but A is not clearly behind: A's mean loss is of other seeds than tpe's.")
+
+
 def test_who_finds_nothing_on_a_task_is_last_there():
     fine, nothing = np.ones(10), np.full(10, np.nan)
     easy = summary_of({"tpe": 3 * fine, "A": fine, "B": 2 * fine}, "tpe")
@@ -258,6 +282,9 @@ def test_who_finds_nothing_on_a_task_is_last_there():
     assert ranking.mean == pytest.approx([8 / 3, 5 / 3, 5 / 3])
     not_run = summary_of({"tpe": fine, "A": nothing, "B": fine}, "tpe", finished=False)
     assert rank([easy, easy, not_run]).n_tasks == 2
+    assert rank([easy, not_run]) is None
+    alone = summary_of({"tpe": fine}, "tpe")
+    assert rank([alone, alone]) is None
 
 
 def test_best_is_only_who_is_told_from_all_others():
@@ -276,6 +303,12 @@ def test_best_is_only_who_is_told_from_all_others():
     led = {"tpe": gp, "A": tpe, "B": gp + 0.01 + 0.2 * rng.normal(size=10)}
     said = headline(summary_of(led, "tpe"), 30)
     assert said.startswith("tpe has the best mean on t, but B is not clearly behind: B's mean loss is ")
+
+
+@pytest.mark.parametrize(("n", "said"), [(5, "gp has the best mean on t, but tpe"), (6, "gp is best on t: ")])
+def test_five_seeds_are_too_few_for_the_test(n, said):
+    tpe = 10 + np.arange(n) / 10  # each far from gp's: p = 2/2**n
+    assert headline(summary_of({"tpe": tpe, "gp": tpe - 5}, "tpe"), 30).startswith(said)
 
 
 def test_who_has_the_best_mean_is_not_said_to_be_behind():
