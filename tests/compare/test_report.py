@@ -9,7 +9,7 @@ import pytest
 
 import hpo
 from hpo.compare.curves import Runs, by_time, incumbents, runs
-from hpo.compare.digits import column
+from hpo.compare.digits import column, p_value
 from hpo.compare.figures import against_time, against_trials, final_distribution, time_spent
 from hpo.compare.headline import headline
 from hpo.compare.report import _every_pair, _final, _paired, _times
@@ -406,7 +406,11 @@ def test_the_numbers_of_a_column_have_the_same_digits():
     ]  # fmt: skip
     assert column([2e-9, 1e-9]) == ["2.000e-09", "1.000e-09"]
     assert column([12345.6, 9000.0]) == ["12346", "9000"]
+    assert column([2e6]) == ["2000000"]
+    assert column([1.5, 0.0123]) == ["1.5", "0.0123"]  # 122 times smaller
+    assert column([1.5, 0.017]) == ["1.500", "0.017"]
     assert column([]) == []
+    assert [p_value(p) for p in (math.nan, 2 / 2**10, 2 / 2**11)] == ["–", "0.002", "< 0.001"]
 
 
 def test_equal_means_and_a_baseline_without_a_value_are_said():
