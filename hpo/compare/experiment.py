@@ -145,9 +145,8 @@ def _is_finished(cell: Cell) -> bool:
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{cell.path}: damaged ({error!r}); delete it to have it run again") from None
     for name, now in {**cell.libraries, **cell.definition}.items():
-        if (
-            found.get(name, now) != now
-        ):  # a record says nothing of what was not yet watched when it was written
+        # A record says nothing of what was not yet watched when it was written.
+        if found.get(name, now) != now:
             raise ValueError(
                 f"{name}={now!r}: the finished run of {cell} in {cell.path} had {found[name]!r}; "
                 f"choose another `out`, or delete that folder to run it anew"
