@@ -17,11 +17,8 @@ from hpo.plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, st
 KNOWN = {"gp": BLUE, "tpe": VERMILION, "genetic": GREEN, "grid": PURPLE, "random": GREY}
 SPARE = (ORANGE, SKY, "#332288", "#882255", "#117733", "#AA4499", "#661100", "#6699CC", "#999933")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-NARROW, WIDE, HIGH = (
-    16,
-    30,
-    44,
-)  # characters in a line of a tick label, and of the titles below and beside a plot
+# Characters in a line of a tick label, and of the titles below and beside a plot.
+NARROW, WIDE, HIGH = 16, 30, 44
 
 
 def colours(searchers: Sequence[str]) -> dict[str, str]:

@@ -98,7 +98,10 @@ def _bound(function: FunctionType) -> dict[str, Any]:
 
 
 def _state(thing: Any, depth: int = 4) -> str:
-    """What an object holds, to a depth: fields of dataclasses, items of containers, plain attributes."""
+    """What an object holds, to a depth: fields of dataclasses, items of containers, plain attributes.
+
+    Runs that are kept say this of their parts, so it stays as it is; what it does not see, `held` adds.
+    """
     cls: Any = type(thing)
     if isinstance(getattr(thing, "__qualname__", None), str):
         return str(thing.__qualname__)
