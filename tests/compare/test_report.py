@@ -50,11 +50,15 @@ def test_the_page_needs_nothing_else_and_says_everything(toy, tmp_path):
 
 def test_names_are_shown_as_they_stand(tmp_path):
     task = hpo.Task(noisy, SPACE, test=broken_test, metric=NASTY)
-    found = run(tmp_path, {NASTY: task}, repeats=1, searchers={NASTY: Near(), "tpe": Near(0.2)})
+    searchers = {NASTY: Near(), "tpe": Near(0.2)}
+    found = run(tmp_path, {NASTY: task}, repeats=1, searchers=searchers, baseline=NASTY)
     page = found.report(tmp_path / "report.html")
     assert "<script>alert" not in page.read_text()
     assert "&lt;script&gt;alert" in page.read_text()
-    assert r"a\|b\<script" in page.with_suffix(".md").read_text()
+    markdown = page.with_suffix(".md").read_text()
+    assert r"a\|b\<script" in markdown
+    assert "<script>" not in markdown
+    assert "\n\n**Versions and machine**\n\n|" in markdown  # a table of its own, not the end of a paragraph
     assert "no test set" in page.read_text()
 
 
