@@ -156,7 +156,7 @@ def _curve(figure: go.Figure, name: str, searchers: Sequence[str], x: Array, val
         fill="toself", fillcolor=_pale(colour, 0.14), line={"width": 0}, mode="lines", hoverinfo="skip",
     )  # fmt: skip
     # Of one point, after one trial, there is no line to be seen.
-    mode = "lines" if np.count_nonzero(~np.isnan(mean)) > 1 else "markers"
+    mode = "lines" if len(np.unique(x[~np.isnan(mean)])) > 1 else "markers"
     figure.add_scatter(
         x=x, y=mean, mode=mode, name=literal(name), marker={"color": colour, "size": 8},
         line={"color": colour, "width": 2.5, "dash": dash},
@@ -192,7 +192,9 @@ def _scaled(figure: go.Figure) -> go.Figure:
 
 def _rows(figure: go.Figure, title: str, names: Sequence[str]) -> go.Figure:
     """A row a name, the first on top, in looks that leave the plot most of a narrow window."""
-    styled(figure, wrapped(title, WIDE), "").update_layout(height=110 + 46 * len(names))
+    title = wrapped(title, WIDE)
+    below = 18 * title.count("<br>")  # else further lines of the title would take the room of the rows
+    styled(figure, title, "").update_layout(height=110 + 46 * len(names) + below)
     figure.update_yaxes(
         autorange="reversed", type="category",
         tickvals=[literal(name) for name in names], ticktext=names_in_two_lines(names, NARROW),

@@ -181,6 +181,11 @@ def test_one_trial_of_one_searcher_can_be_seen(tmp_path):
         assert [trace.mode for trace in figure.data] == ["lines", "markers"]
 
 
+def test_a_run_that_is_over_at_once_can_be_seen():
+    groups = summary_of({"tpe": [1.0]}, "tpe").groups  # all of its times are one
+    assert [trace.mode for trace in against_time(groups, "loss").data] == ["lines", "markers"]
+
+
 def test_the_largest_values_have_an_axis():
     groups = summary_of({"tpe": [1.7e308], "A": [1e305]}, "tpe").groups
     axis = against_trials(groups, "loss").layout.yaxis
@@ -479,6 +484,9 @@ def test_a_long_metric_is_not_cut_off_beside_or_below_a_plot():
         lines = [html.unescape(line) for line in title.split("<br>")]
         assert max(map(len, lines)) <= widest
         assert "".join(lines).replace(" ", "").endswith(metric.replace(" ", ""))
+    # What it takes below the rows it does not take of them.
+    long, short = (final_distribution(groups, name).layout for name in (metric, "loss"))
+    assert long.height - short.height >= 15 * long.xaxis.title.text.count("<br>") > 0
 
 
 def test_time_a_trial_is_of_the_trials_that_were_made(tmp_path):
