@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from hpo.compare.summary import TaskSummary, rank, summarise
 from hpo.plots import CONFIG
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
+LONGEST = 300  # characters of an error's message, which may be a traceback of pages
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,7 @@ def _tests(summary: TaskSummary) -> list[Table]:
     ]
     caption = "The untouched test set: each run's winner, refitted; mean [95% interval]"
     if failures:
-        caption += f" ({len(failures)} could not be tested; the first: {failures[0]})"
+        caption += f" ({len(failures)} could not be tested; the first: {shorten(failures[0], LONGEST)})"
     return [_table(caption, ["searcher", *names], summary.order, columns)]
 
 

@@ -186,6 +186,18 @@ def test_a_run_that_is_over_at_once_can_be_seen():
     assert [trace.mode for trace in against_time(groups, "loss").data] == ["lines", "markers"]
 
 
+def test_of_an_error_of_pages_the_report_shows_the_beginning(tmp_path):
+    found = run(tmp_path, {"t": hpo.Task(truth, SPACE, test=wordy_test)}, repeats=1)
+    page = found.report(tmp_path / "report.html").with_suffix(".md").read_text()
+    (caption,) = (line for line in page.splitlines() if "could not be tested" in line)
+    assert "(3 could not be tested; the first: RuntimeError: fits failed line 0 line 1 " in caption
+    assert len(caption) < 500
+
+
+def wordy_test(params, seed):
+    raise RuntimeError("fits failed\r\n" + "\n".join(f"line {i}" for i in range(1000)))
+
+
 def test_the_largest_values_have_an_axis():
     groups = summary_of({"tpe": [1.7e308], "A": [1e305]}, "tpe").groups
     axis = against_trials(groups, "loss").layout.yaxis
