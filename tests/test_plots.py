@@ -36,6 +36,16 @@ def test_history_has_every_complete_trial_and_its_best(study):
     assert np.all(np.diff(line.y) <= 0)
 
 
+def test_the_best_so_far_of_what_is_maximised_goes_up():
+    found = hpo.maximize(
+        lambda p: p["x"], {"x": hpo.Float(0, 1)}, searcher="random", n_trials=9, seed=0, progress=False
+    )
+    dots, line = plots.history(found).data
+    assert line.y[-1] == max(dots.y)
+    assert np.all(np.diff(line.y) >= 0)
+    assert not plots.parallel_coordinates(found).data[0].line.reversescale  # the best is bright
+
+
 def test_slices_have_a_named_panel_a_parameter(study):
     figure = plots.slices(study)
     titles = [figure.layout[f"xaxis{i or ''}"].title.text for i in ("", 2, 3, 4)]
@@ -193,7 +203,14 @@ def test_what_is_no_study_is_refused(name, study):
 
 
 def test_timeline_has_every_trial(study):
-    assert sum(len(group.y) for group in plots.timeline(study).data) == 30
+    groups = plots.timeline(study).data
+    assert sum(len(group.y) for group in groups) == 30
+    begin = study.trials[0].started
+    for group in groups:
+        for number, length, base in zip(group.y, group.x, group.base):
+            trial = study.trials[number]
+            assert trial.state == group.name
+            assert (base, length) == (trial.started - begin, trial.seconds)
 
 
 def test_too_few_trials_are_refused():

@@ -21,8 +21,12 @@ def test_a_result_is_made_once_and_its_gaps_are_kept(tmp_path):
     for _ in range(2):
         np.testing.assert_array_equal(kept([part], "parts", n_jobs=1), [[np.nan, 2.0]])
     assert made == [1]
+    new = Part(tmp_path / "new.json", {}, make)
     with pytest.raises(ValueError, match=r"n=3: what is kept in .*part\.json was made with 2"):
-        kept([Part(part.file, {"n": 3}, make)], "parts", n_jobs=1)
+        kept([new, Part(part.file, {"n": 3}, make)], "parts", n_jobs=1)
+    assert made == [1]  # what is refused costs nothing
+    kept([new, part], "parts", n_jobs=1)
+    assert made == [1, 1]
     part.file.write_text('{"definition": {"n": 2, "more": 1}, "values": [1]}')
     with pytest.raises(ValueError, match=r"more=None: .* was made with 1"):
         kept([part], "parts", n_jobs=1)

@@ -9,6 +9,7 @@ from benchmarks.__main__ import main
 from benchmarks.suites.collection import functions
 from benchmarks.suites.problem import task
 from benchmarks.suites.regret import FLOOR, Regrets, _incumbents, random_regret, regrets, regrets_among
+from benchmarks.suites.result import as_markdown
 
 
 def made():
@@ -69,6 +70,28 @@ def test_the_ratio_pairs_problems_and_may_compare_different_marks():
     assert ratio[0] == pytest.approx(0.5, rel=0.05)
     assert ratio[1] < ratio[0] < ratio[2] < 0.6
     assert result.ratio(1, "c", "b", other_mark=2)[0] == pytest.approx(2.0, rel=0.1)
+
+
+def test_the_tables_are_in_the_order_of_the_last_mark_and_name_the_next_best():
+    R = np.ones((4, 6, 3, 20)) * np.array([4.0, 2.0, 1.0, 3.0])[:, None, None, None]
+    R[2, :, :, 4:] = 0.5  # gp after a quarter
+    R[3, :, :, 19] = 0.6  # tpe at the end
+    result = Regrets(["random", "genetic", "gp", "tpe"], list("uvwxyz"), R, np.ones((6, 20)) * 4)
+    parts = as_markdown(result, "problems").split("**")
+    rows = [
+        [line.strip("| ").split(" | ") for line in part.splitlines() if line[:1] == "|"] for part in parts
+    ]
+    same, by_last, ranks, answers = rows[2:9:2]
+    assert same[0] == ["searcher", "10 trials", "20 trials"]
+    assert [row[0] for row in same[2:]] == ["gp", "tpe", "genetic", "random"]
+    assert same[3] == by_last[3] == ["tpe", "0.75 [0.75, 0.75]", "0.15 [0.15, 0.15]"]
+    assert ranks[2:4] == [
+        ["gp", *2 * ["1.00 [1.00, 1.00]"]],
+        ["tpe", "3.00 [3.00, 3.00]", "2.00 [2.00, 2.00]"],
+    ]
+    assert answers[2] == ["20 trials", "0.83 [0.83, 0.83] of tpe's", "1.00 [1.00, 1.00] ranks ahead of tpe"]
+    assert answers[3][:2] == ["gp after 5, tpe after 20", "0.83 [0.83, 0.83] of tpe's"]
+    assert rows[-1][2] == ["u", "1.000", "0.500", "0.125", "0.150"]
 
 
 def test_the_incumbent_is_chosen_by_what_was_observed():

@@ -3,6 +3,7 @@
 import html
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,9 @@ import pytest
 import hpo
 from hpo.compare.curves import Runs, by_time, incumbents, runs
 from hpo.compare.digits import column, p_value
-from hpo.compare.figures import against_time, against_trials, final_distribution, time_spent
+from hpo.compare.figures import against_time, against_trials, differences, final_distribution, time_spent
 from hpo.compare.headline import headline
-from hpo.compare.report import _every_pair, _final, _paired, _times
+from hpo.compare.report import _environment, _every_pair, _final, _paired, _tests, _times, _winners
 from hpo.compare.statistics import Interval, holm, interval, paired
 from hpo.compare.summary import TaskSummary, rank, summarise
 from tests.compare.problems import SPACE, Ideal, Near, Stubborn, broken_test, negative, noisy, score, truth
@@ -90,6 +91,36 @@ def test_the_headline_tells_the_numbers_of_the_table(toy):
     pair = summary.pairs["gp"]
     by_hand = runs(toy, "toy")["gp"].final - runs(toy, "toy")["tpe"].final
     assert pair.difference.mean == pytest.approx(by_hand.mean())
+
+
+def test_the_tables_hold_the_numbers_of_the_runs(toy):
+    summary, groups = summarise(toy, "toy"), runs(toy, "toy")
+    group, four = groups["gp"], np.ones((4, 1))
+    spent = replace(
+        group, training=3 * four, searching=0.6 * four, failed=np.array([0.0, 1, 0, 1]),
+        cells=[{**cell, "test_seconds": 0.25} for cell in group.cells],
+    )  # fmt: skip
+    assert _times(replace(summary, groups={"gp": spent})).rows == [["gp", "3", "0.6", "50", "0.25", "0.5"]]
+    (tests,) = _tests(summary)
+    assert tests.header == ["searcher", "test accuracy"]
+    for name, mean in tests.rows:
+        scores = [cell["test"]["test accuracy"] for cell in groups[name].cells]
+        assert float(mean) == pytest.approx(np.mean(scores), rel=1e-3)
+    for name, value, place, params, _ in _winners(summary, True).rows:
+        seed, number = map(int, place.split(" / "))
+        trial = groups[name].cells[seed]["trials"][number]
+        assert float(value) == pytest.approx(trial["value"], rel=1e-3)
+        assert params.startswith(f"x = {trial['params']['x']:.4g}, lr = ")
+    assert "as observed" in _winners(summary, True).header[1]
+    assert "as observed" not in _winners(summary, False).header[1]
+
+
+def test_runs_of_two_environments_are_both_named(toy):
+    first, *others = toy.cells
+    changed = {**first, "environment": {**first["environment"], "numpy": "0.1"}}
+    rows = dict(_environment(hpo.compare.Comparison(toy.plan, [changed, *others])).rows)
+    assert rows["numpy"] == f"0.1; {np.__version__}"
+    assert "; " not in rows["python"]
 
 
 def test_every_pair_is_told_apart_not_only_those_with_the_baseline(toy, tmp_path):
@@ -179,6 +210,46 @@ def test_one_trial_of_one_searcher_can_be_seen(tmp_path):
     groups = runs(found, "t")
     for figure in (against_trials(groups, "loss"), against_time(groups, "loss")):
         assert [trace.mode for trace in figure.data] == ["lines", "markers"]
+
+
+def test_error_bars_and_bands_end_where_the_intervals_do(toy):
+    rng = np.random.default_rng(4)
+    summary = summary_of({"tpe": rng.exponential(size=9), "A": 3 * rng.exponential(size=9)}, "tpe")
+    found = summary.difference("A")
+    each = summary.per_seed("A")
+    seeds, diamond = differences({"A": found}, {"A": each}, "", ["tpe", "A"]).data
+    np.testing.assert_array_equal(seeds.x, each)
+    bars = diamond.error_x
+    assert [*diamond.x, diamond.x[0] - bars.arrayminus[0], diamond.x[0] + bars.array[0]] == pytest.approx(
+        [found.mean, found.low, found.high]
+    )
+    for name, (band, line) in zip(summary.groups, zip(*[iter(against_trials(summary.groups, "").data)] * 2)):
+        final = summary.final[name]
+        assert [*line.y, *band.y] == pytest.approx([final.mean, final.high, final.low])
+    times = summary_of({"tpe": np.ones(9)}, "tpe").groups["tpe"]
+    times = replace(times, training=rng.exponential(size=(9, 1)))
+    (bar,) = time_spent({"tpe": times}, "training").data
+    mean = interval(times.training[:, 0])
+    assert [*bar.x, bar.x[0] - bar.error_x.arrayminus[0], bar.x[0] + bar.error_x.array[0]] == pytest.approx(
+        [mean.mean, mean.low, mean.high]
+    )
+    boxes = final_distribution(toy_groups := runs(toy, "toy"), "loss").data
+    assert [sorted(box.x) for box in boxes] == [sorted(group.final) for group in toy_groups.values()]
+
+
+def test_the_axis_of_values_is_for_what_comes_after_the_first_trials():
+    curve = np.append([1000.0, 500.0], np.linspace(3, 2, 28))
+    best = np.tile(curve, (5, 1))
+    seconds = np.tile(np.arange(1.0, 31), (5, 1))
+    group = Runs(best, seconds, 0 * seconds, np.full(5, 30.0), np.zeros(5), {}, [])
+    for figure in (against_trials, against_time):
+        low, high = figure({"tpe": group}, "loss").layout.yaxis.range
+        assert 1.9 < low < 2
+        assert 2.8 < high < 3.1
+    falling = replace(group, best=np.tile(np.geomspace(100, 0.01, 30), (5, 1)))
+    axis = against_trials({"tpe": falling}, "loss").layout.yaxis
+    assert axis.type == "log"
+    assert axis.range[0] < -2 < 1 < axis.range[1] < 2
 
 
 def test_a_run_that_is_over_at_once_can_be_seen():
