@@ -154,8 +154,6 @@ def signed_rank(D: Array) -> float:
         Paired differences; NaN are left out.
     """
     ranks = doubled_ranks(D)
-    if ranks.size == 0:
-        return 1.0
     probability = np.ones(1)
     for rank in np.abs(ranks):
         grown = np.zeros(len(probability) + rank)

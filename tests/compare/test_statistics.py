@@ -100,6 +100,8 @@ def test_relative_difference_needs_a_positive_baseline():
     assert few.mean == pytest.approx(25)
     assert math.isnan(few.low)  # as of any four seeds
     assert math.isnan(few.high)
+    five = st.paired(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.full(5, 2.0)).relative
+    assert -50 < five.low < five.mean < five.high < 150
 
 
 def test_mean_ranks_share_ties():
