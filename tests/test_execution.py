@@ -137,6 +137,25 @@ def test_a_worker_that_dies_between_two_trials_costs_none():
     assert len({t.value for t in study.trials}) == 3
 
 
+def test_a_child_that_a_callback_forks_does_not_hold_up_the_end():
+    def fork(study, trial):
+        if trial.number == 0:
+            children.append(os.fork())
+            if children == [0]:
+                time.sleep(30)
+                os._exit(0)
+
+    children = []
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    begin = time.monotonic()
+    try:
+        study.optimize(loss, 2, n_jobs=2, callbacks=[fork], progress=False)
+        assert time.monotonic() - begin < 20
+    finally:
+        os.kill(children[0], signal.SIGKILL)
+        os.waitpid(children[0], 0)
+
+
 def test_async_order_notes_what_was_not_seen():
     study = hpo.Study(SPACE, searcher="random", seed=0)
     study.optimize(loss, n_trials=8, executor=ThreadPoolExecutor(2), order="async", progress=False)

@@ -6,11 +6,14 @@ import contextlib
 import subprocess
 import sys
 
-# Reads which process groups there are; its input ends with the coordinator, however that dies.
+# Reads which process groups there are; its input ends with the coordinator, however that dies. An empty line
+# is an end, too: a child that the coordinator has forked may hold the other side.
 PROGRAM = """
 import os, shutil, signal, sys
 groups = set()
 for line in sys.stdin:
+    if line == "\\n":
+        break
     (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
 for group in groups:
     try:
@@ -52,6 +55,7 @@ class Guard:
     def close(self) -> None:
         """End all groups that are left."""
         assert self._process.stdin is not None
+        self._say("\n")
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         self._process.wait()
