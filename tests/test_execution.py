@@ -675,3 +675,6 @@ def test_numpys_numbers_of_workers_are_numbers(tmp_path):
     study = hpo.Study(SPACE, searcher="random", seed=0, storage=tmp_path / "runs.db")
     study.optimize(loss, n_trials=np.int64(2), n_jobs=np.int64(2), progress=False)
     assert hpo.load_study(tmp_path / "runs.db").window == 2
+    with ThreadPoolExecutor(np.int64(3)) as executor:
+        study = hpo.Study(SPACE, searcher="random").optimize(loss, 1, executor=executor, progress=False)
+    assert study.window == 3

@@ -14,6 +14,7 @@ from concurrent.futures import (
 )
 from typing import Any
 
+from hpo.checks import is_whole
 from hpo.execution.outcome import LiveTrial, Objective, Outcome, adapted, evaluate, summarised
 from hpo.execution.payload import ObjectiveError, dump, dump_trial, evaluate_payload
 from hpo.trial import TrialState
@@ -102,8 +103,8 @@ class ExecutorRunner:
 def _workers_of(executor: Any) -> int:
     """Workers that an executor says it has."""
     found = getattr(executor, "_max_workers", None)
-    if isinstance(found, int):
-        return max(1, found)
+    if is_whole(found):
+        return max(1, int(found))
     client = getattr(executor, "_client", None)  # Dask's ClientExecutor
     if client is not None:
         return max(1, int(sum(client.nthreads().values())))
