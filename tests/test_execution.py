@@ -276,6 +276,13 @@ def test_a_retried_trial_of_an_exhausted_space_still_runs(tmp_path):
     assert [str(t.state) for t in study.trials] == ["complete"] * 3
 
 
+def test_workers_do_not_import_from_the_folder_that_they_start_in(tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text("raise ImportError")
+    monkeypatch.chdir(tmp_path)
+    study = hpo.Study(SPACE, searcher="random", seed=0).optimize(loss, 1, trial_timeout=60, progress=False)
+    assert [str(t.state) for t in study.trials] == ["complete"]
+
+
 def test_workers_that_cannot_start_are_an_error_not_failed_trials(monkeypatch):
     monkeypatch.setattr("hpo.execution.workers.BOOT", "import sys; sys.exit(4)")
     study = hpo.Study(SPACE, searcher="random", seed=0)

@@ -227,7 +227,8 @@ class _Worker:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", HALF_SECONDS, 0))
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", BOOT, str(theirs.fileno())],
+                # Not from the folder that it starts in, whose files may have the names of Python's modules.
+                [sys.executable, "-P", "-c", BOOT, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=environment,
