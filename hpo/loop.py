@@ -104,9 +104,11 @@ def run(study: StudyView, runner: Runner, limits: Limits, on_finish: Callable[[i
         is_clean = True
         return is_exhausted
     finally:
-        runner.close(kill=not is_clean)
-        for _, trial in sorted(running.items()):
-            _requeue(study, trial)
+        try:
+            runner.close(kill=not is_clean)
+        finally:  # also where one more Ctrl-C interrupts that
+            for _, trial in sorted(running.items()):
+                _requeue(study, trial)
 
 
 def _requeue(study: StudyView, trial: Trial) -> None:

@@ -20,7 +20,7 @@ import pytest
 import hpo
 from hpo.execution import LiveTrial, Options, Outcome
 from hpo.execution.executors import ExecutorRunner
-from hpo.execution.workers import _with_threads
+from hpo.execution.workers import Workers, _with_threads
 from tests.faults.processes import is_alive
 
 SPACE = hpo.Space({"x": hpo.Float(0, 1), "n": hpo.Int(0, 5)})
@@ -631,6 +631,37 @@ def test_results_that_came_together_are_recorded_before_a_callback_may_raise():
     with pytest.raises(RuntimeError, match="callback"):
         study._run(Together(), Options(n_trials=4, callbacks=(callback,)))
     assert [str(t.state) for t in study.trials] == ["complete", "complete"]
+
+
+class Interrupted(Together):
+    """Ctrl-C while trials run, and again while they are ended."""
+
+    def wait(self, timeout):
+        raise KeyboardInterrupt
+
+    def close(self, *, kill):
+        raise KeyboardInterrupt
+
+
+def test_trials_are_queued_again_where_their_end_is_interrupted():
+    study = hpo.Study(SPACE, searcher="random", seed=0, window=2)
+    with pytest.raises(KeyboardInterrupt):
+        study._run(Interrupted(), Options(n_trials=4))
+    assert [str(t.state) for t in study.trials] == ["queued", "queued"]
+
+
+def test_workers_are_ended_where_their_end_is_interrupted(monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    workers = Workers(lambda params: time.sleep(1000), 2, 1, None, None)
+    workers.submit(LiveTrial(0, {}))
+    workers.submit(LiveTrial(1, {}))
+    pids = [worker.pid for worker in workers._busy]
+    monkeypatch.setattr(workers, "_end", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        workers.close(kill=True)
+    assert not any(map(is_alive, pids))
 
 
 def test_what_a_pool_returned_before_it_broke_is_recorded():

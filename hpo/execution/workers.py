@@ -143,16 +143,18 @@ class Workers:
         """End the workers, and whatever their trials left running."""
         workers = [*self._busy, *self._idle, *(worker for worker, _ in self._leaving)]
         self._busy, self._idle, self._leaving = [], [], []
-        if not kill:
+        try:
+            if not kill:
+                for worker in workers:
+                    worker.connection.close()
+                deadline = time.monotonic() + GRACE_SECONDS
+                while any(worker.is_alive() for worker in workers) and time.monotonic() < deadline:
+                    time.sleep(0.005)
             for worker in workers:
-                worker.connection.close()
-            deadline = time.monotonic() + GRACE_SECONDS
-            while any(worker.is_alive() for worker in workers) and time.monotonic() < deadline:
-                time.sleep(0.005)
-        for worker in workers:
-            self._end(worker)
-        if "_place" in vars(self):
-            self._place[0].close()
+                self._end(worker)
+        finally:  # ends those, too, that an interrupt has left
+            if "_place" in vars(self):
+                self._place[0].close()
 
     @cached_property
     def _place(self) -> tuple[Guard, Setup]:
