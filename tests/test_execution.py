@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import stat
 import struct
@@ -78,6 +79,25 @@ def test_a_second_attempt_has_only_its_own_reports(tmp_path):
 
     study = hpo.Study(SPACE, searcher="random").optimize(second_time, 1, trial_timeout=60, progress=False)
     assert (study.trials[0].attempt, study.trials[0].reports) == (2, {2: 2.0})
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_report_that_no_room_is_left_for_spoils_no_other(is_killed):
+    def short_of_room(params, trial):
+        trial.report(0.5, 1)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len("1 0.5\n2 0."), before[1]))
+        trial.report(0.25, 2)
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        trial.report(0.125, 3)
+        if is_killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 0.0
+
+    study = hpo.Study(SPACE, searcher="random")
+    study.optimize(short_of_room, 1, trial_timeout=60, max_retries=0, progress=False)
+    expected = {1: 0.5, 3: 0.125} if is_killed else {1: 0.5, 2: 0.25, 3: 0.125}
+    assert dict(study.trials[0].reports) == expected
 
 
 def test_each_fault_costs_its_own_trial():

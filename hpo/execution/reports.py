@@ -32,7 +32,10 @@ class ReportFile:
         with contextlib.suppress(OSError):
             if self._file is None:
                 self._file = self._path.open("ab", buffering=0)
-            self._file.write(f"{step} {value!r}\n".encode())
+            line = f"{step} {value!r}\n".encode()
+            n_written = self._file.write(line)
+            if n_written < len(line):  # the disk is full: what comes later must not join half a line
+                self._file.truncate(self._file.tell() - n_written)
 
     def close(self) -> None:
         """Let go of the file, which stays."""
