@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
+import random
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -269,7 +270,7 @@ def _seed(sampler: Any, rng: np.random.Generator) -> None:
         seen.add(id(item))
         if type(item).__name__ == "LazyRandomState":
             item.rng.seed(int(rng.integers(2**32)))
-        elif isinstance(item, np.random.RandomState):
+        elif isinstance(item, np.random.RandomState | random.Random):
             item.seed(int(rng.integers(2**32)))
         elif isinstance(item, np.random.Generator):
             item.bit_generator.state = type(item.bit_generator)(int(rng.integers(2**32))).state

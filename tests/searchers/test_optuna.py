@@ -1,6 +1,7 @@
 """Optuna's samplers behind our interface suggest what they suggest in a study of Optuna's own."""
 
 import math
+import random
 import warnings
 
 import numpy as np
@@ -117,7 +118,7 @@ class Own(optuna.samplers.RandomSampler):
 
 
 class Drawing(optuna.samplers.BaseSampler):
-    """As Optuna's guide shows how to make one: with a random state of NumPy's."""
+    """As Optuna's guide shows how to make one: with a random state of its own."""
 
     def __init__(self, rng):
         self.rng = rng
@@ -139,6 +140,7 @@ class Drawing(optuna.samplers.BaseSampler):
         lambda: optuna.samplers.PartialFixedSampler({"y": 0.5}, Own()),
         lambda: Drawing(np.random.RandomState(1)),
         lambda: Drawing(np.random.default_rng(1)),
+        lambda: Drawing(random.Random(1)),
     ],
 )
 def test_a_sampler_of_ones_own_class_is_seeded_for_each_suggestion(make):
