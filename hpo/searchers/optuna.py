@@ -77,11 +77,8 @@ class OptunaSearcher(Searcher):
             shadow = self._shadow.of(optuna, space, history)
             sampler = copy.deepcopy(self.sampler) if self.sampler else optuna.samplers.TPESampler()
             _seed(sampler, rng)
-            for _ in range(MAX_REJECTIONS):
-                params, info = shadow.ask(sampler, history)
-                if space.allows(params):
-                    return Suggestion(params, info)
-        return Suggestion(space.decode(space.sample(1, rng))[0])
+            params, info = shadow.ask(sampler, history)
+        return Suggestion(space.decode(space.sample(1, rng))[0] if params is None else params, info)
 
     @staticmethod
     def suggested(space: Space, trial: Any) -> Params:
@@ -153,20 +150,30 @@ class _Shadow:
             self._restore(u, y, info)
         self.X, self.y = history.X.copy(), history.y.copy()
 
-    def ask(self, sampler: Any, history: History) -> tuple[Params, dict[str, Any]]:
-        """What the sampler proposes, and what it wants to remember."""
+    def ask(self, sampler: Any, history: History) -> tuple[Params | None, dict[str, Any]]:
+        """What the sampler proposes, and what it wants to remember; no configuration where none is allowed.
+
+        What it notes of the study stays from one proposal to the next: a sequence goes on, allowed or not.
+        """
         record = self.storage._studies[self.id]
         n_finished, remembered = len(record.trials), dict(record.system_attrs)
         for u, info in zip(history.pending, history.pending_infos):
             self._restore(u, None, info)
+        n_known = len(record.trials)
         try:
             self.study.sampler = sampler
-            trial = self.study.ask()
-            suggested = OptunaSearcher.suggested(self.space, trial)
-            params = self.space.decode(self.space.encode([suggested]))[0]
-            attrs = self.storage.get_trial(trial._trial_id).system_attrs
+            for _ in range(MAX_REJECTIONS):
+                self._cut(n_known)
+                trial = self.study.ask()
+                suggested = OptunaSearcher.suggested(self.space, trial)
+                params = self.space.decode(self.space.encode([suggested]))[0]
+                if self.space.allows(params):
+                    attrs = dict(self.storage.get_trial(trial._trial_id).system_attrs)
+                    break
+            else:
+                params, attrs = None, {}
             news = {k: v for k, v in record.system_attrs.items() if remembered.get(k) != v}
-            info = {"trial_attrs": dict(attrs), "study_attrs": news}
+            info = {"trial_attrs": attrs, "study_attrs": news}
             return params, {name: value for name, value in info.items() if value}
         finally:
             self._cut(n_finished)

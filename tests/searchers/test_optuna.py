@@ -158,6 +158,19 @@ def test_a_sampler_of_ones_own_class_is_seeded_for_each_suggestion(make):
     assert found(0) == found(0) != found(1)
 
 
+def test_a_sequence_goes_on_where_the_constraints_refuse_a_point_of_it():
+    def points(n, constraints=()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            searcher = hpo.OptunaSearcher(optuna.samplers.QMCSampler(seed=0))
+        space = hpo.Space({"x": hpo.Float(0, 1), "y": hpo.Float(0, 1)}, constraints=constraints)
+        study = hpo.Study(space, searcher=searcher, seed=0).optimize(lambda p: 0.0, n, progress=False)
+        return [tuple(t.params.values()) for t in study.trials[1:]]  # the first is none of the sequence
+
+    allowed = [(x, y) for x, y in points(30) if x + y <= 1]
+    assert points(8, [lambda p: p["x"] + p["y"] <= 1]) == allowed[:7]
+
+
 @pytest.mark.parametrize("wrong", [3, "TPESampler", optuna.samplers.TPESampler])
 def test_what_is_no_sampler_is_refused_before_any_trial(wrong):
     with pytest.raises(ValueError, match=r"sampler=.*must be an optuna"):
