@@ -131,6 +131,7 @@ class _Shadow:
         self.distributions = _distributions(optuna, space)
         self.X: Array = np.empty((0, len(space)))
         self.y: Array = np.empty(0)
+        self.infos: list[Mapping[str, Any]] = []
         self.storage = optuna.storages.InMemoryStorage()
         self.id = self.storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], "shadow")
         self.study = optuna.study.Study("shadow", self.storage)
@@ -142,13 +143,14 @@ class _Shadow:
             and n <= len(history)
             and np.array_equal(self.y, history.y[:n], equal_nan=True)
             and np.array_equal(self.X, history.X[:n], equal_nan=True)
+            and self.infos == list(history.infos[:n])
         )
 
     def append(self, history: History) -> None:
         n = len(self.y)
         for u, y, info in zip(history.X[n:], history.y[n:].tolist(), history.infos[n:]):
             self._restore(u, y, info)
-        self.X, self.y = history.X.copy(), history.y.copy()
+        self.X, self.y, self.infos = history.X.copy(), history.y.copy(), list(history.infos)
 
     def ask(self, sampler: Any, history: History) -> tuple[Params | None, dict[str, Any]]:
         """What the sampler proposes, and what it wants to remember; no configuration where none is allowed.

@@ -171,6 +171,22 @@ def test_a_sequence_goes_on_where_the_constraints_refuse_a_point_of_it():
     assert points(8, [lambda p: p["x"] + p["y"] <= 1]) == allowed[:7]
 
 
+def test_a_searcher_of_two_studies_mixes_up_no_notes_of_theirs():
+    def added(searcher):
+        study = hpo.Study(first.space, searcher=searcher, seed=5)
+        for trial in first.trials:
+            study.add_trial(trial.params, trial.value)  # the same values, and no notes
+        return [t.params for t in study.optimize(lambda p: p["x"], 3, progress=False).trials]
+
+    def searcher():
+        return hpo.OptunaSearcher(optuna.samplers.NSGAIISampler(population_size=4))
+
+    shared = searcher()
+    first = hpo.Study({"x": hpo.Float(0, 1), "y": hpo.Float(0, 1)}, searcher=shared, seed=0)
+    first.optimize(lambda p: p["x"] + p["y"], 12, progress=False)
+    assert added(shared) == added(searcher())
+
+
 @pytest.mark.parametrize("wrong", [3, "TPESampler", optuna.samplers.TPESampler])
 def test_what_is_no_sampler_is_refused_before_any_trial(wrong):
     with pytest.raises(ValueError, match=r"sampler=.*must be an optuna"):
