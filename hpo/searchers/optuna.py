@@ -74,10 +74,11 @@ class OptunaSearcher(Searcher):
             raise SearchSpaceExhausted("every configuration of the space has been tried")
         optuna = _import_optuna()
         with _quiet(optuna), self._shadow.lock:
-            shadow = self._shadow.of(optuna, space, history)
+            shadow = self._shadow.taken(optuna, space, history)
             sampler = copy.deepcopy(self.sampler) if self.sampler else optuna.samplers.TPESampler()
             _seed(sampler, rng)
             params, info = shadow.ask(sampler, history)
+            self._shadow.shadow = shadow
         return Suggestion(space.decode(space.sample(1, rng))[0] if params is None else params, info)
 
     @staticmethod
@@ -115,11 +116,13 @@ class _Cache:
     def __reduce__(self) -> tuple[type[_Cache], tuple[()]]:
         return _Cache, ()
 
-    def of(self, optuna: ModuleType, space: Space, history: History) -> _Shadow:
-        if self.shadow is None or not self.shadow.is_prefix(space, history):
-            self.shadow = _Shadow(optuna, space)
-        self.shadow.append(history)
-        return self.shadow
+    def taken(self, optuna: ModuleType, space: Space, history: History) -> _Shadow:
+        """The shadow of the history; to be put back, which one that a Ctrl-C left half done never is."""
+        shadow, self.shadow = self.shadow, None
+        if shadow is None or not shadow.is_prefix(space, history):
+            shadow = _Shadow(optuna, space)
+        shadow.append(history)
+        return shadow
 
 
 class _Shadow:

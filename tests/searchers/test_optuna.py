@@ -9,7 +9,8 @@ import pytest
 
 import hpo
 from hpo.searchers.base import generator
-from hpo.searchers.optuna import _seed
+from hpo.searchers.optuna import _seed, _Shadow
+from hpo.trial import History
 
 optuna = pytest.importorskip("optuna")
 
@@ -185,6 +186,25 @@ def test_a_searcher_of_two_studies_mixes_up_no_notes_of_theirs():
     first = hpo.Study({"x": hpo.Float(0, 1), "y": hpo.Float(0, 1)}, searcher=shared, seed=0)
     first.optimize(lambda p: p["x"] + p["y"], 12, progress=False)
     assert added(shared) == added(searcher())
+
+
+def test_a_suggestion_that_was_interrupted_changes_no_later_one(monkeypatch):
+    space = hpo.Space({"x": hpo.Float(0, 1)})
+    history = History.build(space, [{"x": k / 20} for k in range(20)], [abs(k - 7.5) for k in range(20)])
+    searcher, restored = hpo.OptunaSearcher(), []
+
+    def interrupted(shadow, *arguments):
+        restore(shadow, *arguments)
+        restored.append(arguments)
+        if len(restored) == 15:
+            raise KeyboardInterrupt
+
+    restore = _Shadow._restore
+    monkeypatch.setattr(_Shadow, "_restore", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        searcher.suggest(space, history, generator(0, 20))
+    expected = hpo.OptunaSearcher().suggest(space, history, generator(0, 20))
+    assert searcher.suggest(space, history, generator(0, 20)) == expected
 
 
 @pytest.mark.parametrize("wrong", [3, "TPESampler", optuna.samplers.TPESampler])
