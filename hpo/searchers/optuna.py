@@ -30,6 +30,8 @@ from hpo.trial import Array, History, Params, Suggestion
 BEHIND = {"cmaes": ("cmaes",), "gp": ("torch",)}  # libraries that samplers are made with
 MAX_REJECTIONS = 100  # configurations against the constraints before a random allowed one is taken
 
+_ONE_AT_A_TIME = threading.Lock()  # Optuna's verbosity and Python's warnings are of all threads
+
 
 @dataclass(frozen=True)
 class OptunaSearcher(Searcher):
@@ -73,7 +75,7 @@ class OptunaSearcher(Searcher):
         if is_exhausted(space, history):
             raise SearchSpaceExhausted("every configuration of the space has been tried")
         optuna = _import_optuna()
-        with _quiet(optuna), self._shadow.lock:
+        with _ONE_AT_A_TIME, _quiet(optuna):
             shadow = self._shadow.taken(optuna, space, history)
             sampler = copy.deepcopy(self.sampler) if self.sampler else optuna.samplers.TPESampler()
             _seed(sampler, rng)
@@ -110,7 +112,6 @@ class _Cache:
     """The last shadow, used again when the history has only grown; copies and pickles are empty."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self.shadow: _Shadow | None = None
 
     def __reduce__(self) -> tuple[type[_Cache], tuple[()]]:

@@ -2,6 +2,8 @@
 
 import math
 import random
+import sys
+import threading
 import warnings
 
 import numpy as np
@@ -205,6 +207,26 @@ def test_a_suggestion_that_was_interrupted_changes_no_later_one(monkeypatch):
         searcher.suggest(space, history, generator(0, 20))
     expected = hpo.OptunaSearcher().suggest(space, history, generator(0, 20))
     assert searcher.suggest(space, history, generator(0, 20)) == expected
+
+
+def test_suggestions_in_threads_leave_warnings_and_verbosity_as_they_were():
+    def search(seed):
+        hpo.minimize(lambda p: p["x"], {"x": hpo.Float(0, 1)}, searcher="tpe", n_trials=30, seed=seed)
+
+    def settings():
+        return list(warnings.filters), optuna.logging.get_verbosity()
+
+    before, interval = settings(), sys.getswitchinterval()
+    threads = [threading.Thread(target=search, args=(seed,)) for seed in range(4)]
+    sys.setswitchinterval(1e-4)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert settings() == before
 
 
 @pytest.mark.parametrize("wrong", [3, "TPESampler", optuna.samplers.TPESampler])
