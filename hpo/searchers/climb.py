@@ -90,7 +90,7 @@ def found_best(y: Array) -> NDArray[np.bool_]:
 
 def _first_step(X: Array, y: Array, start: int) -> float:
     """Step size by how far the start lies from the best before it."""
-    if start == 0 or not np.isfinite(y[:start]).any():
+    if not np.isfinite(y[:start]).any():
         return SIGMA
     jump = np.nan_to_num(X[start] - X[int(np.argmin(y[:start]))])
     return float(np.clip(JUMP * np.sqrt(np.mean(jump**2)), 1e3 * CONVERGED, SIGMA))

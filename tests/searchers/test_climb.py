@@ -50,6 +50,36 @@ def test_a_better_point_from_elsewhere_starts_it_anew_with_a_step_of_the_distanc
     np.testing.assert_array_equal(climb.C, np.eye(2))
 
 
+def test_covariance_and_step_size_are_those_of_one_update_after_the_other():
+    rng = np.random.default_rng(0)
+    d, y = 3, np.where(np.arange(30) % 3 == 1, 50.0, -np.arange(30.0))
+    X = 0.5 + 0.1 * rng.standard_normal((30, d))
+    c_path, c = 2 / (d + 2), 2 / (d**2 + 6)
+    best, sigma, path, C = X[0], SIGMA, np.zeros(d), np.eye(d)
+    for x, value in zip(X[1:], y[1:]):
+        if value == 50.0:
+            sigma *= np.exp(-0.2 / np.sqrt(d + 1))
+            continue
+        step = np.clip((x - best) / min(sigma, 0.5), -5, 5)
+        path = (1 - c_path) * path + np.sqrt(c_path * (2 - c_path)) * step
+        C = (1 - c) * C + c * np.outer(path, path)
+        best, sigma = x, sigma * np.exp(0.8 / np.sqrt(d + 1))
+    climb = replay(X, y, np.arange(30) > 0)
+    np.testing.assert_allclose(climb.C, C, rtol=1e-6, atol=1e-8)
+    assert climb.sigma == pytest.approx(min(sigma, 0.5))
+
+
+def test_steps_of_one_direction_alone_leave_a_covariance_to_step_by():
+    X = np.linspace(0, 1, 400)[:, None] * [1.0, 1.0]
+    climb = replay(X, -np.arange(400.0), np.arange(400) > 0)
+    assert np.isfinite(climb.step(np.random.default_rng(0))).all()
+
+
+def test_the_first_step_has_nothing_to_do_with_trials_that_failed():
+    X = np.array([[0.5, 0.5], [0.5, 0.501]])
+    assert replay(X, np.array([np.inf, 1.0]), np.array([False, False])).sigma == pytest.approx(SIGMA)
+
+
 def test_failed_trials_and_inactive_parameters_are_borne():
     X = np.array([[0.1, np.nan], [0.2, 0.5], [0.3, np.nan]])
     climb = replay(X, np.array([np.inf, 2.0, 1.0]), np.array([False, True, True]))
