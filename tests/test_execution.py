@@ -65,6 +65,8 @@ def test_reports_of_a_trial_that_is_killed_are_kept(tmp_path, end):
     expected = {**{step: 1 / (step + 3) for step in range(5000)}, 2**62: -0.25}
     for trials in (study.trials, hpo.load_study(file).trials):
         assert [trial.failure for trial in trials] == [end, end]
+        by_kernel = "killed by SIGKILL, as the kernel does when memory runs out"
+        assert all((by_kernel in trial.reason) == (end == "crash") for trial in trials)
         assert [dict(trial.reports) for trial in trials] == [expected, expected]
 
 
@@ -119,6 +121,9 @@ def test_each_fault_costs_its_own_trial():
     study.optimize(faulty, n_trials=6, n_jobs=2, trial_timeout=1.0, progress=False)
     assert [t.failure for t in study.trials] == kinds
     assert [t.attempt for t in study.trials] == [1, 2, 1, 1, 1, 1]  # a crash alone is tried once more
+    assert study.trials[1].reason == "the worker process ended with exit code 3"
+    assert study.trials[2].reason == "killed after trial_timeout=1.0 s"
+    assert 1.0 < study.trials[2].seconds < 30.0
 
 
 @pytest.mark.parametrize(("given", "expected"), [("2", "2"), ("9", "4"), ("0", "4"), ("", "4"), ("a", "4")])
@@ -714,6 +719,31 @@ def test_trials_that_an_executor_gives_up_are_queued_again(max_retries):
     with pytest.raises(BrokenExecutor, match=r"gave up its trials.* queued again"):
         study.optimize(objective, 3, n_jobs=2, executor=executor, max_retries=max_retries, progress=False)
     assert [str(t.state) for t in study.trials] == ["complete", "queued", "queued"]
+
+
+class Lossy:
+    """An executor that loses what it runs, as often as it is told for each trial."""
+
+    def __init__(self, *times):
+        self.times = list(times)
+
+    def submit(self, function, *arguments):
+        future = Future()
+        if self.times[0] > 0:
+            self.times[0] -= 1
+            future.set_exception(OSError("no such host"))
+        else:
+            self.times.pop(0)
+            future.set_result(function(*arguments))
+        return future
+
+
+def test_a_trial_that_an_executor_loses_is_tried_again():
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    study.optimize(loss, 2, executor=Lossy(1, 0), progress=False)
+    study.optimize(loss, 1, executor=Lossy(2), progress=False)
+    assert [(t.failure, t.attempt) for t in study.trials] == [(None, 2), (None, 1), ("lost", 2)]
+    assert study.trials[2].reason == "OSError: no such host"
 
 
 class Promise:
