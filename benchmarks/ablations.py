@@ -11,18 +11,23 @@ import click
 import numpy as np
 
 import hpo
+from benchmarks import picture
 from benchmarks.markdown import shown, table
 from benchmarks.options import folder_of, jobs_option, labels_of, said_plainly
+from benchmarks.picture import Marks, Panel
 from benchmarks.suites.collection import accidents, functions, misscaled
 from benchmarks.suites.problem import Problem, task
 from benchmarks.suites.regret import Regrets, random_regret, regrets
 from benchmarks.suites.tables import tables
 from benchmarks.suites.tuning import N_OF_EACH, tuning
+from hpo.compare.statistics import Interval
 from hpo.gp.features import Features
 from hpo.gp.kernels import Array
 from hpo.gp.regression import Prior
+from hpo.plots import BLUE, ORANGE
 
 MARKS = (20, 30, 50, 100)
+COLOURS = (ORANGE, BLUE)  # of the first mark and the last
 DEFAULT = "default"
 
 
@@ -193,12 +198,12 @@ def command(
     out: str,
     jobs: int | None,
 ) -> None:
-    """Every variant of the GP searcher on every suite; writes ablations.md."""
+    """Every variant of the GP searcher on every suite; writes ablations.md and ablations.svg."""
     chosen = labels_of(suites, SUITES, "--suites")
     if unknown := [part for part in parts if not any(part in name for name in VARIANTS)]:
         raise click.BadParameter(f"--variant {unknown[0]!r}: must be part of one of {', '.join(VARIANTS)}")
     variants = {n: v for n, v in VARIANTS.items() if n == DEFAULT or not parts or any(p in n for p in parts)}
-    folder, sections = folder_of(out), []
+    folder, sections, panels = folder_of(out), [], []
     for name in chosen:
         problems = SUITES[name]()
         with said_plainly():
@@ -210,14 +215,20 @@ def command(
             result = regrets(comparison, problems, random)
         title = f"{len(problems)} {TITLES.get(name, name)}, {seeds} paired seeds from {first_seed} on"
         sections.append(f"## {title}\n\n{as_markdown(result)}")
+        panels.append(_panel(f"{len(problems)} {TITLES.get(name, name)}", result))
     (folder / "ablations.md").write_text("\n".join(sections), encoding="utf-8")
     click.echo("\n".join(sections))
+    if rows := [name for name in variants if name != DEFAULT]:
+        legend = {
+            f"ratio to the default after {mark} trials": COLOURS[i] for i, mark in enumerate(_ends(result))
+        }
+        (folder / "ablations.svg").write_text(picture.as_svg(rows, panels, 30, legend), encoding="utf-8")
+        click.echo(f"figure: {folder / 'ablations.svg'}")
 
 
 def as_markdown(result: Regrets) -> str:
     """Geometric mean of the regret by variant and mark, and the ratio to the default with its interval."""
-    marks = [m for m in MARKS if m <= result.R.shape[-1]]
-    compared = dict.fromkeys((marks[0], marks[-1]))
+    marks, compared = _marks(result), _ends(result)
     header = ["", *(f"{m} trials" for m in marks), *(f"ratio at {m}" for m in compared)]
     rows = []
     for i, name in enumerate(result.searchers):
@@ -225,3 +236,21 @@ def as_markdown(result: Regrets) -> str:
         ratios = ["–" if name == DEFAULT else shown(*result.ratio(m, name, DEFAULT)) for m in compared]
         rows.append([name, *means, *ratios])
     return table(header, rows) + "\n"
+
+
+def _panel(title: str, result: Regrets) -> Panel:
+    """Ratio of each variant to the default; 1 where it does as well."""
+    kinds = []
+    for colour, mark in zip(COLOURS, _ends(result)):
+        ratios = {n: result.ratio(mark, n, DEFAULT).tolist() for n in result.searchers if n != DEFAULT}
+        kinds.append(Marks(colour, {name: Interval(*ratio) for name, ratio in ratios.items()}))
+    return Panel(title, kinds, log=True, line=1.0)
+
+
+def _marks(result: Regrets) -> list[int]:
+    return [m for m in MARKS if m <= result.R.shape[-1]]
+
+
+def _ends(result: Regrets) -> list[int]:
+    """The first mark and the last."""
+    return list(dict.fromkeys((_marks(result)[0], _marks(result)[-1])))

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import click
 import numpy as np
 
 import hpo
+from benchmarks import picture
 from benchmarks.mnist.data import load_mnist
 from benchmarks.mnist.objective import Problem, make_mlp, mlp_space, prepared, split
 from benchmarks.mnist.products import Array
 from benchmarks.options import folder_of, jobs_option, said_plainly
+from benchmarks.picture import Marks, Panel
 from hpo.compare.curves import runs
 from hpo.compare.digits import with_interval
 from hpo.compare.statistics import Interval, interval, paired
-from hpo.plots import BLUE, INK, RULE
+from hpo.plots import BLUE
 
 N_REFITS = 5
 REGULARISERS = ("weight_decay", "dropout", "batch_norm")
@@ -128,41 +129,10 @@ def as_markdown(columns: Columns) -> str:
 
 def as_svg(columns: Columns) -> str:
     """Test error of each seed (pale), and mean and interval, a row a variant."""
-    left, right, top, row = 170, 690, 20, 44
-    values = np.concatenate(list(columns.test.values()))
-    low, high = min(values), max(values)
-    low, high = low - 0.08 * (high - low), high + 0.08 * (high - low)
-    foot = top + row * len(columns.test)
-
-    def x(error: float) -> float:
-        return left + float((error - low) / (high - low)) * (right - left)
-
-    marks = []
-    for tick in _ticks(low, high):
-        marks.append(f'<path d="M{x(tick):.1f} {top}V{foot}" stroke="{RULE}"/>')
-        marks.append(f'<text x="{x(tick):.1f}" y="{foot + 20}" text-anchor="middle">{tick:g}</text>')
-    for i, (name, errors) in enumerate(columns.test.items()):
-        y, found = top + row * (i + 0.5), interval(errors)
-        marks.append(f'<text x="{left - 14}" y="{y + 5}" text-anchor="end">{escape(name)}</text>')
-        marks += [f'<circle cx="{x(e):.1f}" cy="{y}" r="4" fill="{BLUE}" opacity="0.3"/>' for e in errors]
-        if not np.isnan(found.low):  # few seeds have none
-            line = f"M{x(found.low):.1f} {y}H{x(found.high):.1f}"
-            marks.append(f'<path d="{line}" stroke="{BLUE}" stroke-width="2"/>')
-        marks.append(f'<circle cx="{x(found.mean):.1f}" cy="{y}" r="6" fill="{BLUE}"/>')
-    place = f'x="{(left + right) / 2}" y="{foot + 46}" text-anchor="middle"'
-    marks.append(f"<text {place}>test error (%)</text>")
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{right + 30}" height="{foot + 60}" '
-        f'font-family="system-ui, sans-serif" font-size="14" fill="{INK}">'
-        f'<rect width="100%" height="100%" fill="white"/>{"".join(marks)}</svg>\n'
-    )
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers between the two, four to nine of them."""
-    power = 10.0 ** np.floor(np.log10(high - low))
-    step = next(s * power for s in (0.1, 0.2, 0.5, 1.0, 2.0) if (high - low) / (s * power) <= 9)
-    return [float(round(k * step, 10)) for k in range(int(np.ceil(low / step)), int(high // step) + 1)]
+    estimates = {name: interval(errors) for name, errors in columns.test.items()}
+    points = {name: errors.tolist() for name, errors in columns.test.items()}
+    panel = Panel("test error (%)", [Marks(BLUE, estimates, points)])
+    return picture.as_svg(list(columns.test), [panel], 44)
 
 
 def _shown(x: Interval) -> str:
