@@ -72,7 +72,7 @@ def _record(pages: list[bytes], page: bytes, offset: int, size: int) -> list[Any
 
 def _payload(pages: list[bytes], page: bytes, offset: int, length: int, size: int) -> bytes:
     """The record's bytes, collected from its chain of overflow pages where it has one."""
-    if length > sum(map(len, pages)):
+    if length > len(pages) * size:
         raise _BadCellError
     most = size - 35
     local = length
