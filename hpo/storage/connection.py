@@ -69,10 +69,11 @@ def sqlite_path(storage: str | os.PathLike[str]) -> Path | None:
         raise ValueError(f"storage={storage!r}: names no file; storage=None keeps a study in memory")
     if "://" not in storage:
         return Path(os.path.expanduser(storage))  # what a shell does, but not to a value in a program
-    scheme = storage.partition("://")[0]
+    scheme, _, rest = storage.partition("://")
     if not scheme.startswith("sqlite"):
         return None
-    if scheme not in ("sqlite", "sqlite+pysqlite3"):
+    # With two slashes the path's first folder would be a host, which a file does not have.
+    if scheme not in ("sqlite", "sqlite+pysqlite3") or rest[:1] not in ("", "/"):
         raise ValueError(f"storage={storage!r}: must begin with sqlite:/// or sqlite+pysqlite3:///")
     database = make_url(storage).database
     if not database or database == ":memory:":

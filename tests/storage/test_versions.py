@@ -103,6 +103,8 @@ def test_the_promises_of_sqlite_are_switched_on(tmp_path, prefix):
         ("", ValueError, "storage=''"),
         ("sqlite://", ValueError, "names no file"),
         ("sqlite+other:///x.db", ValueError, "sqlite\\+pysqlite3"),
+        ("sqlite://folder/x.db", ValueError, "='sqlite://folder/x.db': must begin with sqlite:///"),
+        ("sqlite://C:x.db", ValueError, "='sqlite://C:x.db': must begin with sqlite:///"),
         ("mysql://host/db", ValueError, "must be a path, sqlite:/// or postgresql://"),
         (
             "postgresql://me:secret@host:port/x",
