@@ -174,12 +174,13 @@ def _move(temporary: Path, path: Path) -> None:
 
 
 def _sqlite_engine(path: Path, driver: Any) -> Engine:
+    name = str(path.absolute())  # as it is, ":memory:" and what begins with "file:" are no files to SQLite
     # One connection, which the store guards with a lock: SQLite has one writer anyway.
     engine = create_engine(
         "sqlite://",
         module=driver,
         creator=lambda: driver.connect(
-            str(path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         ),
         poolclass=StaticPool,
     )

@@ -125,6 +125,15 @@ def test_what_is_no_storage_is_refused_by_name(tmp_path, monkeypatch, storage, e
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["./:memory:", "file:runs.db", "file:runs.db?mode=memory", "a?b#c%20.db"])
+def test_what_sqlite_reads_more_into_is_the_name_of_a_file(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    hpo.Study(SPACE, storage=name)
+    assert (tmp_path / name).is_file()
+    assert hpo.load_study(tmp_path / name).trials == ()
+    assert all(path.name.startswith((tmp_path / name).name) for path in tmp_path.iterdir())
+
+
 def test_a_link_to_a_file_that_is_not_there_yet_makes_it_there(tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "link.db").symlink_to("there/runs.db")
