@@ -100,7 +100,29 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
         twin.space = copy.deepcopy(self.space)
         return twin
 
-    def _run_search(self, evaluate_candidates: Callable[..., dict[str, Any]]) -> None:
+    def _run_search(
+        self, evaluate_candidates: Callable[..., dict[str, Any]], *, callback_ctx: Any = None
+    ) -> None:
+        if callback_ctx is None:  # scikit-learn before 1.9 has no callbacks
+            self._search(evaluate_candidates)
+            return
+        n_trials = whole("n_trials", self.n_trials, 1)
+        search = callback_ctx.subcontext(task_name="search", max_subtasks=n_trials)
+        search.call_on_fit_task_begin(estimator=self)
+
+        def evaluate(candidates: list[dict[str, Any]], cv: Any) -> dict[str, Any]:
+            trial = search.subcontext(
+                task_name="trial", max_subtasks=self.n_splits_, sequential_subtasks=False
+            ).call_on_fit_task_begin(estimator=self)
+            try:
+                return evaluate_candidates(candidates, cv=cv, callback_ctx=trial)
+            finally:
+                trial.call_on_fit_task_end(estimator=self)
+
+        self._search(evaluate)
+        search.call_on_fit_task_end(estimator=self)
+
+    def _search(self, evaluate_candidates: Callable[..., dict[str, Any]]) -> None:
         # Set before the first fit: what was found until an error or Ctrl-C is there to be looked at.
         self.study_ = study = self._new_study()
         # Splits from an iterator are used up by now; scikit-learn keeps them itself.

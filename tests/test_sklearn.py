@@ -304,3 +304,33 @@ def test_routed_weights_reach_the_estimator():
     )
     assert np.array_equal(found.best_estimator_.tree_.value, weighted.tree_.value)
     assert not np.array_equal(found.best_estimator_.tree_.value, plain.tree_.value)
+
+
+class Listener:
+    """A callback of scikit-learn's that keeps the names of the tasks that ended."""
+
+    def __init__(self):
+        self.ended = []
+
+    def setup(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        self.ended.append(context.task_name)
+
+    def teardown(self, estimator, context):
+        pass
+
+
+@pytest.mark.filterwarnings("ignore:3 of 6 configurations", "ignore::sklearn.exceptions.FitFailedWarning")
+def test_callbacks_hear_of_every_configuration_and_fold():
+    pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 brought callbacks")
+    found, listener = hpo.SearchCV(Picky(), {"depth": hpo.Int(1, 6)}, searcher="random", n_trials=6, cv=2,
+                                   random_state=0), Listener()  # fmt: skip
+    found.set_callbacks(listener).fit(X, y)
+    assert listener.ended[-1] == "fit"
+    folds = "candidate-split-evaluation"
+    assert [listener.ended.count(name) for name in ("search", "trial", folds)] == [1, 6, 12]
