@@ -216,7 +216,12 @@ def _set_journal(engine: Engine, path: Path, driver: Any) -> None:
     is_safe = _wal_is_safe(driver.sqlite_version_info)
     with engine.connect() as connection:
         raw: Any = connection.connection.driver_connection
-        (found,) = raw.execute(f"PRAGMA journal_mode = {'wal' if is_safe else 'persist'}").fetchone()
+        try:
+            (found,) = raw.execute(f"PRAGMA journal_mode = {'wal' if is_safe else 'persist'}").fetchone()
+        except driver.Error as error:
+            if is_safe or "locked" not in str(error):
+                raise DBAPIError("PRAGMA journal_mode", None, error) from error
+            found = "wal"  # which is not given up as long as another process has the file open
         # A log that grows takes twice as long to sync as one that is written anew: it is kept short.
         raw.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}").fetchone()
     if found == "wal" and not is_safe:

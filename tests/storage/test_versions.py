@@ -76,6 +76,18 @@ def test_a_write_ahead_log_only_where_its_reset_is_mended(version, is_safe):
     assert connection._wal_is_safe(version) == is_safe
 
 
+def test_a_write_ahead_log_that_another_process_uses_is_no_place_for_an_older_sqlite(tmp_path, monkeypatch):
+    file = tmp_path / "runs.db"
+    hpo.Study(SPACE, storage=file)
+    monkeypatch.setattr(connection, "_wal_is_safe", lambda version: False)
+    with closing(sqlite3.connect(file)) as newer:
+        newer.execute("PRAGMA journal_mode = wal").fetchone()
+        newer.execute("SELECT count(*) FROM trials").fetchone()
+        with pytest.raises(StorageError, match=r"by a newer SQLite.*use storage='sqlite\+pysqlite3:///"):
+            hpo.load_study(file)
+    assert hpo.load_study(file).trials == ()
+
+
 @pytest.mark.parametrize("prefix", ["", "sqlite:///", "sqlite+pysqlite3:///"])
 def test_the_promises_of_sqlite_are_switched_on(tmp_path, prefix):
     if prefix.startswith("sqlite+"):
