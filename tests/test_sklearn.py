@@ -56,6 +56,7 @@ def test_attributes_are_those_of_randomized_search(options):
     assert len(ours.cv_results_["params"]) == 6
 
 
+@pytest.mark.filterwarnings("error:.*no finite score")  # nor is there anything to warn of
 def test_best_is_what_cross_validation_says():
     found = search().fit(X, y)
     again = cross_val_score(DecisionTreeClassifier(random_state=0, **found.best_params_), X, y, cv=3).mean()

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import hpo
 from hpo.cli import main
 from hpo.storage import StorageError
 from hpo.storage.connection import connect
-from hpo.storage.pages import records
+from hpo.storage.pages import _BadCellError, _payload, records
 from hpo.storage.recover import recover
 from tests.storage.test_store import SPACE, loss, table
 
@@ -39,6 +40,24 @@ def test_the_pages_hold_what_sqlite_says(stored):
         expected = connection.execute("SELECT * FROM trials ORDER BY id").fetchall()
     found = sorted(r for r in records(file.read_bytes()) if len(r) == len(expected[0]))
     assert found == [list(row) for row in expected]
+
+
+@pytest.mark.parametrize("size", [512, 65536])
+def test_pages_of_any_size_and_values_of_any_kind_are_read(tmp_path, size):
+    numbers = [0, 1, -1, 127, -128, 2**15, 2**23, 2**31, -(2**47), 2**47, 2**62, -(2**63), 0.5, None]
+    rows = [[i << 57, value, "text " * i**3, b"\0blob" * i] for i, value in enumerate(numbers)]
+    with closing(sqlite3.connect(tmp_path / "any.db")) as connection, connection:
+        connection.execute(f"PRAGMA page_size = {size}")
+        connection.execute("CREATE TABLE any (id INTEGER PRIMARY KEY, number, text, blob)")
+        connection.executemany("INSERT INTO any VALUES (?, ?, ?, ?)", rows)
+    found = [record for record in records((tmp_path / "any.db").read_bytes()) if len(record) == 4]
+    assert sorted(found, key=lambda record: record[0]) == rows
+
+
+def test_a_page_that_leads_to_itself_has_an_end():
+    page = (b"\0\0\0\1".ljust(39, b"\0") + b"\0\0\0\1").ljust(512, b"\0")
+    with pytest.raises(_BadCellError):
+        _payload([page], page, 0, 39 + 508 * 2**40, 512)
 
 
 def test_a_whole_file_comes_through_whole_and_goes_on(stored, tmp_path):
@@ -100,6 +119,24 @@ def test_a_running_trial_is_queued_again(tmp_path):
     recover(tmp_path / "runs.db", tmp_path / "new.db")
     (trial,) = hpo.load_study(tmp_path / "new.db").trials
     assert (str(trial.state), trial.params) == ("queued", asked.params)
+
+
+@pytest.mark.parametrize("is_stale_last", [False, True])
+def test_of_several_versions_of_a_trial_the_last_comes_through(tmp_path, is_stale_last):
+    file = tmp_path / "runs.db"
+    study = hpo.Study(SPACE, storage=file, searcher="random", seed=0)
+    for _ in range(3):
+        study.enqueue({"x": 0.5, "n": 1, "k": "a"})
+    study.ask(), study.ask()
+    study._book.requeue(0, 1)
+    before = file.read_bytes()
+    study.tell(study.ask(), 2.0)
+    study.tell(study.trials[1], 3.0)
+    after = file.read_bytes()
+    file.write_bytes(after + before if is_stale_last else before + after)  # as on a page that was freed
+    recover(file, tmp_path / "new.db")
+    found = [(str(t.state), t.value, t.attempt) for t in hpo.load_study(tmp_path / "new.db").trials]
+    assert found == [("complete", 2.0, 2), ("complete", 3.0, 1), ("queued", None, 0)]
 
 
 def test_without_a_definition_the_trials_are_kept_as_lines(stored, tmp_path):

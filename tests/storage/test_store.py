@@ -222,20 +222,32 @@ def test_two_processes_share_a_file(tmp_path):
     assert all(t.state == "complete" and t.value == loss(t.params) for t in trials)
 
 
-def test_a_file_system_without_links_keeps_what_another_process_made_meanwhile(tmp_path, monkeypatch):
+@pytest.mark.parametrize("has_links", [True, False])
+def test_what_another_process_made_meanwhile_is_kept(tmp_path, monkeypatch, has_links):
     file = tmp_path / "runs.db"
 
-    def no_link(*args, original=os.link):
+    def link(*args, original=os.link):
         monkeypatch.setattr(os, "link", original)
         first = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file, name="first")
         first.add_trial({"x": 0.5}, 1.0)
-        raise PermissionError("no links here")
+        if not has_links:
+            raise PermissionError("no links here")
+        original(*args)
 
-    monkeypatch.setattr(os, "link", no_link)
+    monkeypatch.setattr(os, "link", link)
     hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file, name="second")
     assert hpo.load_study(file, "first").best_value == 1.0
     assert hpo.load_study(file, "second").trials == ()
     assert {path.name for path in tmp_path.iterdir()} <= {"runs.db", "runs.db-journal", "runs.db-owners"}
+
+
+def test_others_may_do_with_a_file_what_the_umask_leaves_them(tmp_path):
+    before = os.umask(0o027)
+    try:
+        hpo.Study(SPACE, storage=tmp_path / "runs.db")
+    finally:
+        assert os.umask(before) == 0o027
+    assert (tmp_path / "runs.db").stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.parametrize("n", [5, 40])
