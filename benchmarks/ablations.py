@@ -11,10 +11,10 @@ import click
 import numpy as np
 
 import hpo
-from benchmarks import picture
+from benchmarks import forest_plot
+from benchmarks.forest_plot import Marks, Panel
 from benchmarks.markdown import shown, table
 from benchmarks.options import folder_of, jobs_option, labels_of, said_plainly
-from benchmarks.picture import Marks, Panel
 from benchmarks.suites.collection import accidents, functions, misscaled
 from benchmarks.suites.problem import Problem, task
 from benchmarks.suites.regret import Regrets, random_regret, regrets
@@ -218,11 +218,8 @@ def command(
         panels.append(_panel(f"{len(problems)} {TITLES.get(name, name)}", result))
     (folder / "ablations.md").write_text("\n".join(sections), encoding="utf-8")
     click.echo("\n".join(sections))
-    if rows := [name for name in variants if name != DEFAULT]:
-        legend = {
-            f"ratio to the default after {mark} trials": COLOURS[i] for i, mark in enumerate(_ends(result))
-        }
-        (folder / "ablations.svg").write_text(picture.as_svg(rows, panels, 30, legend), encoding="utf-8")
+    if len(variants) > 1:
+        (folder / "ablations.svg").write_text(forest_plot.as_svg(panels, 30), encoding="utf-8")
         click.echo(f"figure: {folder / 'ablations.svg'}")
 
 
@@ -243,7 +240,8 @@ def _panel(title: str, result: Regrets) -> Panel:
     kinds = []
     for colour, mark in zip(COLOURS, _ends(result)):
         ratios = {n: result.ratio(mark, n, DEFAULT).tolist() for n in result.searchers if n != DEFAULT}
-        kinds.append(Marks(colour, {name: Interval(*ratio) for name, ratio in ratios.items()}))
+        estimates = {name: Interval(*ratio) for name, ratio in ratios.items()}
+        kinds.append(Marks(colour, estimates, label=f"ratio to the default after {mark} trials"))
     return Panel(title, kinds, log=True, line=1.0)
 
 

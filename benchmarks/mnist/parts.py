@@ -14,12 +14,12 @@ import click
 import numpy as np
 
 import hpo
-from benchmarks import picture
+from benchmarks import forest_plot
+from benchmarks.forest_plot import Marks, Panel
 from benchmarks.mnist.data import load_mnist
 from benchmarks.mnist.objective import Problem, make_mlp, mlp_space, prepared, split
 from benchmarks.mnist.products import Array
 from benchmarks.options import folder_of, jobs_option, said_plainly
-from benchmarks.picture import Marks, Panel
 from hpo.compare.curves import runs
 from hpo.compare.digits import with_interval
 from hpo.compare.statistics import Interval, interval, paired
@@ -132,7 +132,7 @@ def as_svg(columns: Columns) -> str:
     estimates = {name: interval(errors) for name, errors in columns.test.items()}
     points = {name: errors.tolist() for name, errors in columns.test.items()}
     panel = Panel("test error (%)", [Marks(BLUE, estimates, points)])
-    return picture.as_svg(list(columns.test), [panel], 44)
+    return forest_plot.as_svg([panel], 44)
 
 
 def _shown(x: Interval) -> str:

@@ -1,5 +1,6 @@
 """The benchmark of the Gaussian-process searcher's choices, at its smallest."""
 
+import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -8,7 +9,7 @@ from click.testing import CliRunner
 
 from benchmarks import ablations
 from benchmarks.__main__ import main
-from benchmarks.picture import Marks, Panel, as_svg
+from benchmarks.forest_plot import Marks, Panel, as_svg
 from benchmarks.suites.collection import functions
 from hpo.compare.statistics import Interval
 
@@ -35,20 +36,27 @@ def test_the_command_writes_a_row_a_variant_and_draws_its_ratios(tmp_path, monke
 
 
 def test_a_figure_places_estimates_by_their_ratio_and_its_line_at_no_difference():
-    estimates = {"a & b": Interval(0.5, 0.25, 1.0), "c": Interval(2.0, np.nan, np.nan)}
-    panel = Panel(
-        "ratio", [Marks("red", estimates), Marks("blue", {"c": Interval(4.0, 2.0, 8.0)})], True, 1.0
-    )
-    drawing = ElementTree.fromstring(as_svg(["a & b", "c"], [panel, panel], 30))
-    (half, two, four), others = circles(drawing)[:3], circles(drawing)[3:]
-    assert len(others) == 3  # the second panel
+    first = {"a & b": Interval(0.5, 0.25, 1.0), "c": Interval(2.0, np.nan, np.nan)}
+    last = {"a & b": Interval(1.0, 1.0, 1.0), "c": Interval(4.0, 2.0, 8.0)}
+    panel = Panel("ratio", [Marks("red", first), Marks("blue", last)], log=True, line=1.0)
+    drawing = ElementTree.fromstring(as_svg([panel, panel], 30))
+    (half, two, one, four), others = circles(drawing)[:4], circles(drawing)[4:]
+    assert len(others) == 4  # the second panel
     assert two[0] - half[0] == pytest.approx(2 * (four[0] - two[0]), abs=0.2)
-    assert half[1] < two[1] < four[1]  # rows from the top, and kinds within them
+    assert half[1] < one[1] < two[1] < four[1]  # rows from the top, and kinds within them
     lines = [e.get("d") for e in drawing.iter() if e.tag.endswith("path")]
-    ends = [float(x) for x in lines[-2].removeprefix("M").replace("H", " ").split()[::2]]  # 0.25 to 1
-    assert sum(ends) / 2 == pytest.approx(others[0][0], abs=0.2)
-    assert any(line.startswith(f"M{ends[1]:.1f} ") and "V" in line for line in lines)  # at 1
+    quarter, end = (float(x) for x in re.findall(r"[MH]([\d.]+)", lines[-3]))  # of the first estimate
+    assert (quarter + end) / 2 == pytest.approx(others[0][0], abs=0.2)
+    assert any(line.startswith(f"M{end:.1f} ") and "V" in line for line in lines)  # at 1
     assert "a & b" in [e.text for e in drawing.iter()]
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_variants_that_change_nothing_have_a_figure(log):
+    panel = Panel("ratio", [Marks("red", {"same": Interval(1.0, 1.0, 1.0)})], log=log, line=1.0)
+    drawing = ElementTree.fromstring(as_svg([panel], 30))
+    assert len(circles(drawing)) == 1
+    assert "1" in [e.text for e in drawing.iter() if e.tag.endswith("text")]  # a tick
 
 
 def circles(drawing: ElementTree.Element) -> list[tuple[float, float]]:
