@@ -9,7 +9,7 @@ from typing import Any
 
 from hpo.trial import Trial
 
-NARROW = 70  # columns of a terminal with fewer of which there is room for trial and best value only
+NARROW = 70  # columns of a terminal with fewer of which the bar and where the best was found have no room
 
 
 class Progress:
@@ -40,8 +40,9 @@ class Progress:
         """Show that `n_done` trials of this run are finished."""
         if self._bar is None:
             return
-        shown = "none yet" if best is None else f"{best.value:.6g} (trial {best.number})"
-        self._bar.update(self._task, completed=n_done, best=shown)
+        if best is not None:
+            self._bar.update(self._task, best=f"{best.value:.6g}", where=f" (trial {best.number})")
+        self._bar.update(self._task, completed=n_done)
 
     def say(self, message: str) -> None:
         """Show a message; from a signal's handler, too, which may have come in the middle of a write."""
@@ -58,14 +59,15 @@ class Progress:
         from rich.progress import TimeRemainingColumn as TimeLeft
         from rich.table import Column
 
-        best = "best {task.fields[best]}"
+        best, left = "best {task.fields[best]}", TextColumn("left")
+        best_and_where = TextColumn(best + "{task.fields[where]}")
         trial, time = MofNCompleteColumn(table_column=Column(no_wrap=True)), TimeElapsedColumn()
         self._bar = bar(
-            [TextColumn("trial"), trial, BarColumn(), TextColumn(best), time, TextColumn("left"), TimeLeft()],
-            narrow=[trial, TextColumn(best, table_column=Column())],
+            [TextColumn("trial"), trial, BarColumn(), best_and_where, time, left, TimeLeft()],
+            narrow=[trial, TextColumn(best, table_column=Column()), left, TimeLeft(compact=True)],
         )
         if self._bar is not None:
-            self._task = self._bar.add_task("", total=self._total, best="none yet")
+            self._task = self._bar.add_task("", total=self._total, best="none yet", where="")
             self._bar.start()
 
 
