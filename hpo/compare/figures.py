@@ -114,16 +114,16 @@ def time_spent(groups: Mapping[str, Runs], kind: str) -> go.Figure:
     return _rows(figure, f"time {kind} in one run (s)", list(groups)).update_xaxes(rangemode="tozero")
 
 
-def ranks(names: Sequence[str], mean: Array, low: Array, high: Array) -> go.Figure:
-    """Mean rank over tasks, with its interval over tasks."""
-    figure = go.Figure()
-    for name, centre, lower, upper in zip(names, mean, low, high):
+def ranks(mean: Mapping[str, Interval]) -> go.Figure:
+    """Mean rank of each searcher over tasks, with its interval over tasks."""
+    figure, names = go.Figure(), list(mean)
+    for name, rank in mean.items():
         colour = colours(names)[name]
         figure.add_scatter(
-            x=[centre], y=[literal(name)], mode="markers",
+            x=[rank.mean], y=[literal(name)], mode="markers",
             marker={"color": colour, "size": 12, "symbol": "diamond"},
-            error_x={"type": "data", "symmetric": False, "array": [np.nan_to_num(upper - centre)],
-                     "arrayminus": [np.nan_to_num(centre - lower)], "color": colour, "thickness": 3,
+            error_x={"type": "data", "symmetric": False, "array": [np.nan_to_num(rank.high - rank.mean)],
+                     "arrayminus": [np.nan_to_num(rank.mean - rank.low)], "color": colour, "thickness": 3,
                      "width": 7},
         )  # fmt: skip
     return _rows(figure, "mean rank (1 is best)", names)

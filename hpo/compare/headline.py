@@ -1,4 +1,4 @@
-"""The answer of a comparison in a sentence."""
+"""The answers of a comparison in sentences: on one task, and over several."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from hpo.compare.digits import column, counted, number, p_is
 from hpo.compare.statistics import Interval
-from hpo.compare.summary import TaskSummary
+from hpo.compare.summary import Ranking, TaskSummary
 
 
 def headline(summary: TaskSummary, n_trials: int) -> str:
@@ -24,6 +24,18 @@ def headline(summary: TaskSummary, n_trials: int) -> str:
     return _answer(summary, valued, n_trials) + gaps
 
 
+def overall(ranking: Ranking) -> str:
+    """Who ranks best over the tasks, in one sentence."""
+    best, *others = ranking.order
+    tasks = f"over {counted(ranking.n_tasks, 'task')}"
+    rivals = [other for other in others if not ranking.behind[other].low > 0]
+    rank, behind = column([ranking.mean[best].mean], 3)[0], column([ranking.behind[others[0]]], 3)[0]
+    gap = f"{best}'s mean rank is {rank}, {others[0]}'s {behind} more"
+    if not rivals:
+        return f"{best} is best {tasks}: {gap}."
+    return f"{best} has the best mean rank {tasks}, but {_not_clearly_behind(rivals)}: {gap}."
+
+
 def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
     name, baseline = summary.name, summary.baseline
     best = _best(summary, valued)
@@ -32,7 +44,7 @@ def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
             f"No searcher has the best mean on {name}: over the seeds that both have, each is behind another."
         )
     rivals = [other for other in valued if other != best and not summary.is_ahead(best, other)]
-    behind = f"{_listed(rivals)} {'is' if len(rivals) == 1 else 'are'} not clearly behind" if rivals else ""
+    behind = _not_clearly_behind(rivals)
     if len(valued) == 1 or baseline not in valued:
         mean = number(summary.final[best].mean)
         seeds = counted(int((~np.isnan(summary.groups[best].final)).sum()), "seed")
@@ -60,6 +72,12 @@ def _best(summary: TaskSummary, valued: Sequence[str]) -> str | None:
     None where the pairs go round in a circle: whoever was named, the next words could say the contrary.
     """
     return next((one for one in valued if not any(summary.is_behind(one, o) for o in valued)), None)
+
+
+def _not_clearly_behind(rivals: Sequence[str]) -> str:
+    if not rivals:
+        return ""
+    return f"{_listed(rivals)} {'is' if len(rivals) == 1 else 'are'} not clearly behind"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -18,10 +18,10 @@ from plotly.offline import get_plotlyjs
 
 from hpo.compare import figures
 from hpo.compare.digits import column, counted, number, p_is, p_value
-from hpo.compare.headline import headline
+from hpo.compare.headline import headline, overall
 from hpo.compare.records import Records
 from hpo.compare.statistics import FEWEST, Interval, difference, interval
-from hpo.compare.summary import TaskSummary, rank, summarise
+from hpo.compare.summary import Ranking, TaskSummary, rank, summarise
 from hpo.plots import CONFIG
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
@@ -51,6 +51,7 @@ class Section:
     """Everything on one task."""
 
     name: str
+    answer: str
     panels: Sequence[Panel]
     tables: Sequence[Table]
 
@@ -98,23 +99,24 @@ def _check_path(path: Path) -> None:
 def _context(comparison: Records) -> dict[str, Any]:
     done = {cell["task"] for cell in comparison.cells}
     summaries = [summarise(comparison, task) for task in comparison.tasks if task in done]
-    plan = comparison.plan
+    plan, ranking = comparison.plan, rank(summaries)
+    sections = [_section(s, i, plan["n_trials"]) for i, s in enumerate(summaries)]
     n_planned = len(plan["cells"])
     return {
-        "answers": [headline(s, plan["n_trials"]) for s in summaries],
+        "answers": [s.answer for s in sections] if ranking is None else [overall(ranking)],
         "colours": figures.colours(comparison.searchers),
         "n_missing": n_planned - len(comparison.cells),
         "n_planned": n_planned,
         "too_few": any(s.n_seeds < FEWEST for s in summaries),
         "plan": plan,
         "baseline": comparison.baseline,
-        "ranking": _ranking(summaries),
-        "sections": [_section(s, i) for i, s in enumerate(summaries)],
+        "ranking": None if ranking is None else _ranking(ranking, len(summaries)),
+        "sections": sections,
         "environment": _environment(comparison),
     }
 
 
-def _section(summary: TaskSummary, i: int) -> Section:
+def _section(summary: TaskSummary, i: int, n_trials: int) -> Section:
     has_noise_free = any(
         trial["noise_free"] is not None
         for group in summary.groups.values()
@@ -130,7 +132,7 @@ def _section(summary: TaskSummary, i: int) -> Section:
         _times(summary),
         _winners(summary, has_noise_free),
     ]
-    return Section(summary.name, _panels(summary, f"task{i}"), tables)
+    return Section(summary.name, headline(summary, n_trials), _panels(summary, f"task{i}"), tables)
 
 
 def _panels(summary: TaskSummary, slug: str) -> list[Panel]:
@@ -258,19 +260,20 @@ def _table(
     return Table(caption, header, [list(row) for row in zip(names, *columns)])
 
 
-def _ranking(summaries: Sequence[TaskSummary]) -> dict[str, Any] | None:
-    found = rank(summaries)
-    if found is None:
-        return None
-    n_left_out = len(summaries) - found.n_tasks
+def _ranking(found: Ranking, n_tasks: int) -> dict[str, Any]:
+    n_left_out = n_tasks - found.n_tasks
     left_out = f" (without {n_left_out} on which a searcher has no run yet)" if n_left_out else ""
-    rows = sorted(zip(found.mean.tolist(), found.low.tolist(), found.high.tolist(), found.names))
-    table = Table(
+    best, *others = found.order
+    table = _table(
         f"Mean rank over {found.n_tasks} tasks{left_out}",
-        ["searcher", "mean rank [95% interval over tasks]"],
-        list(zip([row[-1] for row in rows], column([Interval(*row[:3]) for row in rows], 3))),
+        ["searcher", "mean rank [95% interval over tasks]", f"ranks behind {best} [95% for all of them]"],
+        found.order,
+        [
+            column([found.mean[name] for name in found.order], 3),
+            ["–", *column([found.behind[name] for name in others], 3)],
+        ],
     )
-    figure = figures.ranks(found.names, found.mean, found.low, found.high)
+    figure = figures.ranks(found.mean)
     reading = f"1 is best, no value is last; the interval is a bootstrap over tasks, from {FEWEST} tasks on."
     if not math.isnan(found.p_value):
         reading += f" Friedman's test that all rank alike: {p_is(found.p_value)}."

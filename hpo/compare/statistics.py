@@ -244,6 +244,22 @@ def mean_ranks(losses: Array) -> tuple[Array, Array, Array]:
     return mean_interval(_ranked(losses))
 
 
+def ranks_behind(losses: Array, best: int) -> tuple[Array, Array, Array]:
+    """By how many ranks each searcher is behind one of them: mean over tasks and bootstrap interval.
+
+    The k - 1 intervals hold together with 95% (Bonferroni): who is behind may be read off all of them.
+
+    Parameters
+    ----------
+    losses : (tasks, k) array
+        As for `mean_ranks`.
+    best : int
+        Column of the one.
+    """
+    ranks = _ranked(losses)
+    return mean_interval(ranks - ranks[:, [best]], 1 - 0.05 / max(ranks.shape[1] - 1, 1))
+
+
 def friedman(losses: Array) -> float:
     """p-value of Friedman's test that all searchers rank alike over tasks (M. Friedman, 1937).
 

@@ -23,6 +23,7 @@ from hpo.compare.statistics import (
     interval,
     mean_ranks,
     paired,
+    ranks_behind,
 )
 
 SIGNIFICANT = 0.05
@@ -148,14 +149,28 @@ class TaskSummary:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Ranks over the tasks that are comparable; `p_value` is Friedman's, NaN with fewer than 3 of them."""
+    """Ranks over the tasks that are comparable.
 
-    names: Sequence[str]
-    mean: Array
-    low: Array
-    high: Array
+    Attributes
+    ----------
+    mean : mapping of searcher to Interval
+        Mean rank.
+    behind : mapping of searcher to Interval
+        By how many ranks each is behind the first of `order`, in intervals that hold together.
+    p_value : float
+        Friedman's, NaN with fewer than 3 tasks.
+    n_tasks : int
+    """
+
+    mean: Mapping[str, Interval]
+    behind: Mapping[str, Interval]
     p_value: float
     n_tasks: int
+
+    @property
+    def order(self) -> list[str]:
+        """Searchers, the best mean rank first."""
+        return sorted(self.mean, key=lambda name: self.mean[name].mean)
 
 
 def summarise(comparison: Records, task: str) -> TaskSummary:
@@ -193,7 +208,9 @@ def rank(summaries: Sequence[TaskSummary]) -> Ranking | None:
     losses = losses[~np.isnan(losses).any(axis=1)]
     if len(losses) < 2 or len(names) < 2:
         return None
-    return Ranking(names, *mean_ranks(losses), friedman(losses), len(losses))
+    mean = mean_ranks(losses)
+    behind = ranks_behind(losses, int(np.argmin(mean[0])))
+    return Ranking(_by_name(names, mean), _by_name(names, behind), friedman(losses), len(losses))
 
 
 def _winner(searcher: str, group: Runs, turn: float) -> Winner | None:
@@ -205,6 +222,10 @@ def _winner(searcher: str, group: Runs, turn: float) -> Winner | None:
     return Winner(
         searcher, float(trial["value"]), cell["seed"], trial["number"], trial["params"], cell["test"] or {}
     )
+
+
+def _by_name(names: Sequence[str], ends: tuple[Array, Array, Array]) -> dict[str, Interval]:
+    return {name: Interval(*values) for name, *values in zip(names, *(end.tolist() for end in ends))}
 
 
 def _last_if_nan(x: float) -> float:

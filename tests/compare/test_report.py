@@ -12,7 +12,7 @@ import hpo
 from hpo.compare.curves import Runs, by_time, incumbents, runs
 from hpo.compare.digits import column, p_value
 from hpo.compare.figures import against_time, against_trials, differences, final_distribution, time_spent
-from hpo.compare.headline import headline
+from hpo.compare.headline import headline, overall
 from hpo.compare.report import _environment, _every_pair, _final, _paired, _tests, _times, _winners
 from hpo.compare.statistics import Interval, holm, interval, paired
 from hpo.compare.summary import TaskSummary, rank, summarise
@@ -175,9 +175,16 @@ def test_a_searcher_that_ran_out_keeps_what_it_found(tmp_path):
 def test_several_tasks_are_ranked(tmp_path):
     tasks = {name: hpo.Task(noisy, SPACE) for name in ("one", "two", "three")}
     found = run(tmp_path, tasks, repeats=2)
-    ranking = rank([summarise(found, name) for name in tasks])
-    assert ranking.mean.sum() == pytest.approx(6)
-    assert "Over all tasks" in found.report(tmp_path / "report.html").read_text()
+    summaries = [summarise(found, name) for name in tasks]
+    ranking = rank(summaries)
+    assert sum(rank.mean for rank in ranking.mean.values()) == pytest.approx(6)
+    page = found.report(tmp_path / "report.html").read_text()
+    assert "Over all tasks" in page
+    # Each task's answer stands with the task; first comes the one over all of them.
+    (first,) = re.findall(r'<p class="answer">(.*?)</p>', page)
+    assert html.unescape(first) == overall(ranking)
+    found_on = [html.unescape(answer) for answer in re.findall(r'<p class="finding">(.*?)</p>', page)]
+    assert found_on == [headline(summary, found.plan["n_trials"]) for summary in summaries]
     assert rank([summarise(found, "one")]) is None
 
 
@@ -328,7 +335,7 @@ def test_ranks_over_tasks_are_those_of_the_tasks():
     task = summary_of({"tpe": np.append(easy, hard), "A": np.append(2 * easy, np.full(10, np.nan))}, "tpe")
     ranking = rank([task, task])
     assert task.order == ["tpe", "A"]
-    assert ranking.mean.tolist() == [1.0, 2.0]
+    assert [rank.mean for rank in ranking.mean.values()] == [1.0, 2.0]
 
 
 def test_who_fails_where_others_do_not_is_not_called_best():
@@ -371,12 +378,31 @@ def test_who_finds_nothing_on_a_task_is_last_there():
     hard = summary_of({"tpe": 3 * fine, "A": nothing, "B": 2 * fine}, "tpe")
     ranking = rank([easy, easy, hard])
     assert ranking.n_tasks == 3
-    assert ranking.mean == pytest.approx([8 / 3, 5 / 3, 5 / 3])
+    assert [rank.mean for rank in ranking.mean.values()] == pytest.approx([8 / 3, 5 / 3, 5 / 3])
     not_run = summary_of({"tpe": fine, "A": nothing, "B": fine}, "tpe", finished=False)
     assert rank([easy, easy, not_run]).n_tasks == 2
     assert rank([easy, not_run]) is None
     alone = summary_of({"tpe": fine}, "tpe")
     assert rank([alone, alone]) is None
+
+
+def test_best_over_tasks_is_only_who_is_told_from_all_others():
+    rng = np.random.default_rng(0)
+    fine = rng.normal(1, 0.1, 10)
+
+    def on(n_tasks, **finals):
+        return [summary_of(finals, "tpe")] * n_tasks
+
+    clear = rank(on(8, tpe=fine + 2, A=fine, B=fine + 1))
+    assert overall(clear) == "A is best over 8 tasks: A's mean rank is 1, B's 1 [1, 1] more."
+    mixed = rank([*on(4, tpe=fine, A=fine + 1, B=fine + 2), *on(6, tpe=fine + 1, A=fine, B=fine + 2)])
+    said = overall(mixed)
+    assert said.startswith("A has the best mean rank over 10 tasks, but tpe is not clearly behind: A's ")
+    low, high = map(float, re.search(r"tpe's 0.2 \[(.*), (.*)\] more", said).groups())
+    assert low < 0 < high
+    few = overall(rank(on(3, tpe=fine + 2, A=fine, B=fine + 1)))
+    assert few.startswith("A has the best mean rank over 3 tasks, but B and tpe are not clearly behind:")
+    assert few.endswith(" A's mean rank is 1, B's 1 more.")
 
 
 def test_best_is_only_who_is_told_from_all_others():

@@ -111,6 +111,18 @@ def test_mean_ranks_share_ties():
     assert np.all(mean <= high)
 
 
+def test_ranks_behind_are_paired_and_hold_together():
+    rng = np.random.default_rng(5)
+    losses = rng.normal(size=(12, 4)) + np.arange(4)
+    mean, low, high = st.ranks_behind(losses, 1)
+    of = stats.rankdata(losses, axis=1)
+    assert mean == pytest.approx((of - of[:, [1]]).mean(axis=0))
+    assert (mean[1], low[1], high[1]) == (0, 0, 0)
+    alone = st.mean_interval(of - of[:, [1]])
+    for k in (0, 2, 3):  # wider than an interval by itself
+        assert low[k] < alone[1][k] < mean[k] < alone[2][k] < high[k]
+
+
 def test_friedman_is_scipys_and_silent_with_one_task():
     losses = np.random.default_rng(3).normal(size=(6, 4))
     assert st.friedman(losses) == stats.friedmanchisquare(*losses.T).pvalue
