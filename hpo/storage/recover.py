@@ -111,14 +111,21 @@ def _written(connection: Connection, found: Definitions, rows: Rows) -> list[Sav
     for study, definition in sorted(found.items()):
         own = [row for key, row in sorted(rows.items()) if key[0] == study]
         connection.execute(insert(studies).values(id=study, **definition))
-        for number, row in enumerate(own):
-            connection.execute(insert(trials).values(study_id=study, **_renumbered(row, number, study)))
-            if row["number"] != number:
-                message = dumped(f"recovered from a damaged file, where its number was {row['number']}")
-                event = {"study_id": study, "number": number, "time": time.time(), "message": message}
-                connection.execute(insert(events).values(**event))
+        moved = [
+            {"study_id": study, "number": number, "time": time.time(), "message": _was(row["number"])}
+            for number, row in enumerate(own)
+            if row["number"] != number
+        ]
+        renumbered = [{"study_id": study, **_renumbered(row, n, study)} for n, row in enumerate(own)]
+        for table, new in ((trials, renumbered), (events, moved)):
+            if new:  # in one go: a statement a row takes many times as long
+                connection.execute(insert(table), new)
         saved.append(_account(definition, own))
     return saved
+
+
+def _was(number: int) -> str:
+    return dumped(f"recovered from a damaged file, where its number was {number}")
 
 
 def _account(definition: Mapping[str, Any], own: list[dict[str, Any]]) -> Saved:

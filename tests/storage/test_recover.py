@@ -7,6 +7,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import event
 
 import hpo
 from hpo.cli import main
@@ -173,6 +174,29 @@ def test_what_holds_no_trial_names_no_file_of_trials(tmp_path):
     with pytest.raises(StorageError, match="no study's definition came through; nor did any trial"):
         recover(tmp_path / "notes.txt", tmp_path / "new.db")
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_trials_are_written_together_and_the_log_says_which_have_moved_up(stored, tmp_path, monkeypatch):
+    file, _ = stored
+    raw = file.read_bytes()
+    at = raw.rindex(b"complete", 0, raw.index(b"long long"))
+    file.write_bytes(raw[:at] + b"?" + raw[at + 1 :])
+    statements = []
+
+    def watched(storage, *, create):
+        engine = connect(storage, create=create)
+        event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        return engine
+
+    monkeypatch.setattr("hpo.storage.recover.connect", watched)
+    first, _ = recover(file, tmp_path / "new.db")
+    assert len(statements) < 10
+    with closing(sqlite3.connect(tmp_path / "new.db")) as connection:
+        found = connection.execute("SELECT study_id, number, message FROM events ORDER BY number").fetchall()
+    (lost,) = first.lost
+    assert found == [
+        (1, n, f'"recovered from a damaged file, where its number was {n + 1}"') for n in range(lost, 150)
+    ]
 
 
 def test_what_cannot_be_written_is_an_error_that_leaves_nothing_in_the_way(stored, tmp_path, monkeypatch):
