@@ -75,6 +75,8 @@ def sqlite_path(storage: str | os.PathLike[str]) -> Path | None:
     # With two slashes the path's first folder would be a host, which a file does not have.
     if scheme not in ("sqlite", "sqlite+pysqlite3") or rest[:1] not in ("", "/"):
         raise ValueError(f"storage={storage!r}: must begin with sqlite:/// or sqlite+pysqlite3:///")
+    if "?" in rest:
+        raise ValueError(f"storage={storage!r}: takes no options; leave out what follows the '?'")
     database = make_url(storage).database
     if not database or database == ":memory:":
         raise ValueError(f"storage={storage!r}: names no file; storage=None keeps a study in memory")

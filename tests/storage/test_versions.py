@@ -117,6 +117,7 @@ def test_the_promises_of_sqlite_are_switched_on(tmp_path, prefix):
         ("sqlite+other:///x.db", ValueError, "sqlite\\+pysqlite3"),
         ("sqlite://folder/x.db", ValueError, "='sqlite://folder/x.db': must begin with sqlite:///"),
         ("sqlite://C:x.db", ValueError, "='sqlite://C:x.db': must begin with sqlite:///"),
+        ("sqlite:///x.db?timeout=5", ValueError, r"='sqlite:///x.db\?timeout=5': takes no options"),
         ("mysql://host/db", ValueError, "must be a path, sqlite:/// or postgresql://"),
         (
             "postgresql://me:secret@host:port/x",
