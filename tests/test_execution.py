@@ -226,6 +226,12 @@ def test_bad_options_and_objectives_are_refused_before_any_trial():
     assert study.trials == ()
 
 
+@pytest.mark.parametrize("name", ["timeout", "trial_timeout"])
+def test_a_time_beyond_all_floats_is_never_up(name):
+    study = hpo.minimize(loss, SPACE, n_trials=1, searcher="random", progress=False, **{name: 10**400})
+    assert [str(t.state) for t in study.trials] == ["complete"]
+
+
 def test_nothing_is_stored_for_a_call_that_is_refused(tmp_path):
     file = tmp_path / "runs.db"
     for options in ({"n_jobs": "two"}, {"n_job": 2}, {"seed": -1}, {"pruner": "best"}, {"name": ""}):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -63,9 +65,13 @@ class Options:
 
     def _check_seconds(self, name: str, *, may_be_zero: bool) -> None:
         value = getattr(self, name)
-        if value is None or (is_real(value) and (value > 0 or (may_be_zero and value == 0))):
+        if value is None:
             return
-        raise ValueError(f"{name}={value!r}: must be seconds {'from' if may_be_zero else 'above'} 0, or None")
+        if not is_real(value) or not (value > 0 or (may_be_zero and value == 0)):
+            least = "from 0" if may_be_zero else "above 0"
+            raise ValueError(f"{name}={value!r}: must be seconds {least}, or None")
+        if value > sys.float_info.max:  # as a whole number may be, with which no clock can be compared
+            object.__setattr__(self, name, math.inf)
 
 
 def _takes_two(function: Any) -> bool:
