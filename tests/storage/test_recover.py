@@ -14,7 +14,7 @@ from hpo.cli import main
 from hpo.storage import StorageError
 from hpo.storage.connection import connect
 from hpo.storage.pages import _BadCellError, _payload, records
-from hpo.storage.recover import recover
+from hpo.storage.recover import Saved, recover
 from tests.storage.test_store import SPACE, loss, table
 
 
@@ -86,12 +86,40 @@ def test_a_damaged_head_hides_nothing(stored, tmp_path):
 def test_a_damaged_schema_that_is_no_text_hides_nothing(stored, tmp_path):
     file, expected = stored
     raw = bytearray(file.read_bytes())
-    at = raw.index(b"CREATE TABLE trials")
+    at = raw.index(b"tabletrialstrials") + len("table")
     raw[at : at + 40] = b"\xc8\x28" * 20
     file.write_bytes(raw)
-    with pytest.raises(StorageError, match="hpo storage recover"):
+    with pytest.raises(StorageError, match=r"its schema cannot be read.*hpo storage recover"):
         hpo.load_study(file, "first [red]")
     recover(file, tmp_path / "new.db")
+    assert table(hpo.load_study(tmp_path / "new.db", "first [red]")) == expected
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_what_a_torn_page_had_comes_from_the_journal_beside_and_what_is_newer_from_the_file(
+    stored, tmp_path, mode
+):
+    file, _ = stored
+    beside = tmp_path / f"runs.db-{'wal' if mode == 'wal' else 'journal'}"
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {mode}").fetchone()
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("BEGIN")
+        connection.execute("UPDATE trials SET owner = 'someone'")  # has every page of them in the journal
+        if mode == "wal":
+            connection.execute("COMMIT")
+        journal = beside.read_bytes()
+        if mode == "delete":
+            connection.execute("ROLLBACK")
+    study = hpo.load_study(file, "first [red]").optimize(loss, 1, progress=False)
+    expected = table(study)
+    del study
+    raw, value = file.read_bytes(), str(expected[75][1]["x"]).encode()
+    pages = [raw[at : at + 4096] for at in range(0, len(raw), 4096)]
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / file.name).write_bytes(b"".join(bytes(4096) if value in p else p for p in pages))
+    (tmp_path / "torn" / beside.name).write_bytes(journal)
+    recover(tmp_path / "torn" / file.name, tmp_path / "new.db")
     assert table(hpo.load_study(tmp_path / "new.db", "first [red]")) == expected
 
 
@@ -119,25 +147,39 @@ def test_a_running_trial_is_queued_again(tmp_path):
     asked = study.ask()
     recover(tmp_path / "runs.db", tmp_path / "new.db")
     (trial,) = hpo.load_study(tmp_path / "new.db").trials
-    assert (str(trial.state), trial.params) == ("queued", asked.params)
+    assert (str(trial.state), trial.params, trial.started) == ("queued", asked.params, None)
+
+
+def test_a_study_without_trials_has_lost_none(tmp_path):
+    hpo.Study(SPACE, storage=tmp_path / "runs.db", name="new", searcher="random")
+    assert recover(tmp_path / "runs.db", tmp_path / "new.db") == [Saved("new", 0, ())]
+
+
+def test_a_folder_is_no_damaged_file(tmp_path):
+    with pytest.raises(StorageError, match=r"damaged=.*there is no such file"):
+        recover(tmp_path, tmp_path / "new.db")
 
 
 @pytest.mark.parametrize("is_stale_last", [False, True])
 def test_of_several_versions_of_a_trial_the_last_comes_through(tmp_path, is_stale_last):
     file = tmp_path / "runs.db"
     study = hpo.Study(SPACE, storage=file, searcher="random", seed=0)
-    for _ in range(3):
+    for _ in range(4):
         study.enqueue({"x": 0.5, "n": 1, "k": "a"})
-    study.ask(), study.ask()
+    study.ask(), study.ask(), study.ask()
     study._book.requeue(0, 1)
     before = file.read_bytes()
     study.tell(study.ask(), 2.0)
     study.tell(study.trials[1], 3.0)
+    study._book.requeue(2, 1)
+    study.ask()
     after = file.read_bytes()
     file.write_bytes(after + before if is_stale_last else before + after)  # as on a page that was freed
     recover(file, tmp_path / "new.db")
     found = [(str(t.state), t.value, t.attempt) for t in hpo.load_study(tmp_path / "new.db").trials]
-    assert found == [("complete", 2.0, 2), ("complete", 3.0, 1), ("queued", None, 0)]
+    assert found == [
+        ("complete", 2.0, 2), ("complete", 3.0, 1), ("queued", None, 2), ("queued", None, 0)
+    ]  # fmt: skip
 
 
 def test_without_a_definition_the_trials_are_kept_as_lines(stored, tmp_path):
