@@ -130,7 +130,7 @@ def _was(number: int) -> str:
 
 def _account(definition: Mapping[str, Any], own: list[dict[str, Any]]) -> Saved:
     numbers = {row["number"] for row in own}
-    lost = sorted(set(range(max(numbers, default=-1) + 1)) - numbers)
+    lost = sorted(set(range(max(numbers, default=0))) - numbers)
     return Saved(json.loads(definition["name"]), len(own), tuple(lost))
 
 
@@ -141,11 +141,7 @@ def _salvaged(source: Path) -> tuple[Definitions, Rows]:
     for record in _all_records(source):
         if len(record) == len(studies.c):
             key, name, definition, check = record
-            if (
-                isinstance(name, str)
-                and isinstance(definition, str)
-                and checksum([name, definition]) == check
-            ):
+            if checksum([name, definition]) == check:
                 found[key] = {"name": name, "definition": definition, "checksum": check}
         elif len(record) == len(trials.c):
             row = _checked(record)
@@ -187,10 +183,9 @@ def _checked(record: list[Any]) -> dict[str, Any] | None:
     return {"study_id": row["study_id"], **{name: row[name] for name in RECORD}}
 
 
-def _age(row: Mapping[str, Any]) -> tuple[int, bool, bool]:
-    """Orders the versions of a row: later attempts last, and finished after running after queued."""
-    state = TrialState(row["state"])
-    return row["attempt"], state.is_finished, state is TrialState.RUNNING
+def _age(row: Mapping[str, Any]) -> tuple[int, bool]:
+    """Orders the versions of a row: later attempts last, and their ends after them."""
+    return row["attempt"], TrialState(row["state"]).is_finished
 
 
 def _renumbered(row: Mapping[str, Any], number: int, study: int) -> dict[str, Any]:
