@@ -351,6 +351,19 @@ def test_trials_of_a_study_that_is_gone_are_damage(tmp_path):
         hpo.load_study(file, "b")
 
 
+def test_an_index_that_lost_its_entries_is_damage_and_hides_no_trials(tmp_path):
+    file = tmp_path / "runs.db"
+    hpo.minimize(loss, SPACE, searcher="random", n_trials=2, seed=0, storage=file, progress=False)
+    whole, indexes = file.read_bytes(), 0
+    for at in range(0, len(whole), 4096):
+        if whole[at] == 0x0A and whole[at + 4]:  # a leaf of an index, and how many entries it has
+            indexes += 1
+            file.write_bytes(whole[: at + 3] + b"\0\0" + whole[at + 5 :])
+            with pytest.raises(StorageError, match=r"is damaged .*hpo storage recover"):
+                hpo.load_study(file)
+    assert indexes > 2
+
+
 def test_a_tilde_is_the_home_directory(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     hpo.Study({"x": hpo.Float(0, 1)}, storage="~/study.db", name="s")

@@ -114,6 +114,7 @@ def test_the_promises_of_sqlite_are_switched_on(tmp_path, prefix):
         (3, ValueError, "storage=3"),
         ("", ValueError, "storage=''"),
         ("sqlite://", ValueError, "names no file"),
+        ("sqlite:///:memory:", ValueError, "names no file"),
         ("sqlite+other:///x.db", ValueError, "sqlite\\+pysqlite3"),
         ("sqlite://folder/x.db", ValueError, "='sqlite://folder/x.db': must begin with sqlite:///"),
         ("sqlite://C:x.db", ValueError, "='sqlite://C:x.db': must begin with sqlite:///"),
