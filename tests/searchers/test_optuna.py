@@ -5,6 +5,7 @@ import random
 import sys
 import threading
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -136,6 +137,48 @@ class Drawing(optuna.samplers.BaseSampler):
         return self.rng.uniform(distribution.low, distribution.high)
 
 
+def test_a_sampler_sees_the_trials_as_a_study_of_optunas_own_would_show_them():
+    seen = []
+
+    class Looking(Drawing):
+        def sample_independent(self, study, trial, name, distribution):
+            if name == "x":
+                trials = study.get_trials(deepcopy=False)
+                seen.append(
+                    [(t.number, t.state.name, t.value, dict(t.params), t.datetime_complete) for t in trials]
+                )
+            return distribution.low
+
+    space = hpo.Space(
+        {"x": hpo.Float(0, 1), "n": hpo.Ordinal([16, 32, 64])}, constraints=[lambda p: len(seen) > 2]
+    )
+    known = [{"x": 0.25, "n": 16}, {"x": 0.5, "n": 32}, {"x": 0.75, "n": 64}]
+    history = History.build(space, known[:2], [3.0, None], pending=known[2:])
+    searcher = hpo.OptunaSearcher(Looking(random.Random(1)))
+    searcher.suggest(space, history, generator(0, 3))
+    first, second, third = seen  # of which the constraint refused two
+    assert [[t[:2] for t in trials] for trials in (first, second, third)] == [
+        [(0, "COMPLETE"), (1, "FAIL"), (2, "RUNNING"), (3, "RUNNING")]
+    ] * 3
+    assert [t[2:4] for t in first] == [
+        (3.0, {"x": 0.25, "n": 0}), (None, {"x": 0.5, "n": 1}), (None, {"x": 0.75, "n": 2}), (None, {}),
+    ]  # fmt: skip
+    assert [t[4] is None for t in first] == [False, False, True, True]
+
+
+def test_where_the_sampler_proposes_nothing_allowed_a_random_allowed_configuration_is_tried():
+    class Stubborn(Drawing):
+        def sample_independent(self, study, trial, name, distribution):
+            return distribution.low
+
+    space = hpo.Space({"x": hpo.Float(0, 1)}, constraints=[lambda p: p["x"] > 0.5])
+    history = History.build(space, [{"x": 0.9}], [0.0])
+    searcher = hpo.OptunaSearcher(Stubborn(random.Random(1)))
+    made = [searcher.suggest(space, history, generator(seed, 1)) for seed in range(5)]
+    assert len({suggestion.params["x"] for suggestion in made}) == 5
+    assert all(suggestion.params["x"] > 0.5 and suggestion.info == {} for suggestion in made)
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -190,15 +233,60 @@ def test_a_searcher_of_two_studies_mixes_up_no_notes_of_theirs():
     assert added(shared) == added(searcher())
 
 
+def test_a_suggestion_that_nobody_took_moves_no_sequence_on():
+    space = hpo.Space({"x": hpo.Float(0, 1), "y": hpo.Float(0, 1)})
+    history = History.build(space, [{"x": 0.5, "y": 0.5}], [1.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        searcher = hpo.OptunaSearcher(optuna.samplers.QMCSampler(seed=0))
+    first = searcher.suggest(space, history, generator(0, 1))
+    assert first.info["study_attrs"]
+    assert searcher.suggest(space, history, generator(0, 1)) == first
+
+
+def test_a_searcher_that_was_asked_of_other_trials_suggests_as_a_new_one():
+    space = hpo.Space({"x": hpo.Float(0, 1)})
+    points = [{"x": k / 20} for k in range(20)]
+    falling, rising = [-p["x"] for p in points], [p["x"] for p in points]
+    shared, made = hpo.OptunaSearcher(), []
+    for its_space, configurations, values in [
+        (space, points, rising),
+        (space, points, falling),
+        (space, points[::-1], falling),
+        (hpo.Space({"x": hpo.Float(0, 2)}), [{"x": 2 * p["x"]} for p in points[::-1]], falling),
+    ]:
+        history = History.build(its_space, configurations, values)
+        made.append(shared.suggest(its_space, history, generator(0, 20)))
+        assert made[-1] == hpo.OptunaSearcher().suggest(its_space, history, generator(0, 20))
+    assert all(one != other for one, other in pairwise(made))
+
+
+def test_each_finished_trial_is_restored_once_though_some_failed_and_lack_parameters(monkeypatch):
+    restore, restored = _Shadow._restore, []
+
+    def counted(shadow, *arguments):
+        restored.append(arguments)
+        restore(shadow, *arguments)
+
+    monkeypatch.setattr(_Shadow, "_restore", counted)
+    study = hpo.Study(SPACE, searcher="tpe", seed=0)
+    study.optimize(lambda p: 1 / (p["units"] % 2), 12, progress=False)
+    assert {str(t.state) for t in study.trials} == {"complete", "failed"}
+    assert {"momentum" in t.params for t in study.trials} == {True, False}
+    assert len(restored) == 11
+
+
 def test_a_suggestion_that_was_interrupted_changes_no_later_one(monkeypatch):
     space = hpo.Space({"x": hpo.Float(0, 1)})
     history = History.build(space, [{"x": k / 20} for k in range(20)], [abs(k - 7.5) for k in range(20)])
+    earlier = History.build(space, [{"x": k / 20} for k in range(5)], [abs(k - 7.5) for k in range(5)])
     searcher, restored = hpo.OptunaSearcher(), []
+    searcher.suggest(space, earlier, generator(0, 5))
 
     def interrupted(shadow, *arguments):
         restore(shadow, *arguments)
         restored.append(arguments)
-        if len(restored) == 15:
+        if len(restored) == 10:
             raise KeyboardInterrupt
 
     restore = _Shadow._restore
@@ -233,6 +321,16 @@ def test_suggestions_in_threads_leave_warnings_and_verbosity_as_they_were():
 def test_what_is_no_sampler_is_refused_before_any_trial(wrong):
     with pytest.raises(ValueError, match=r"sampler=.*must be an optuna"):
         hpo.OptunaSearcher(wrong)
+
+
+def test_what_has_two_parents_waits_for_both():
+    space = hpo.Space({
+        "first": hpo.Int(0, 1),
+        "child": hpo.Float(0.0, 1.0, when={"first": 1, "last": 1}),
+        "last": hpo.Int(0, 1),
+    })  # fmt: skip
+    given = {"first": 1, "last": 1, "child": 0.5}
+    assert hpo.OptunaSearcher.suggested(space, optuna.trial.FixedTrial(given)) == given
 
 
 @pytest.mark.parametrize(
