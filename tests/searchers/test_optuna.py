@@ -1,5 +1,6 @@
 """Optuna's samplers behind our interface suggest what they suggest in a study of Optuna's own."""
 
+import logging
 import math
 import random
 import sys
@@ -297,13 +298,14 @@ def test_a_suggestion_that_was_interrupted_changes_no_later_one(monkeypatch):
     assert searcher.suggest(space, history, generator(0, 20)) == expected
 
 
-def test_suggestions_in_threads_leave_warnings_and_verbosity_as_they_were():
+def test_suggestions_in_threads_leave_warnings_and_verbosity_as_they_were(monkeypatch):
     def search(seed):
         hpo.minimize(lambda p: p["x"], {"x": hpo.Float(0, 1)}, searcher="tpe", n_trials=30, seed=seed)
 
     def settings():
         return list(warnings.filters), optuna.logging.get_verbosity()
 
+    monkeypatch.setattr(logging.getLogger("optuna"), "level", optuna.logging.DEBUG)
     before, interval = settings(), sys.getswitchinterval()
     threads = [threading.Thread(target=search, args=(seed,)) for seed in range(4)]
     sys.setswitchinterval(1e-4)
@@ -315,6 +317,17 @@ def test_suggestions_in_threads_leave_warnings_and_verbosity_as_they_were():
     finally:
         sys.setswitchinterval(interval)
     assert settings() == before
+
+
+def test_what_optuna_has_to_say_of_a_sampler_is_not_heard(monkeypatch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        searcher = hpo.OptunaSearcher(optuna.samplers.QMCSampler())
+    said = []
+    monkeypatch.setattr(logging.getLogger("optuna"), "level", optuna.logging.DEBUG)
+    monkeypatch.setattr(logging.Logger, "callHandlers", lambda logger, record: said.append(record))
+    hpo.minimize(lambda p: 0.0, SPACE, searcher=searcher, n_trials=4, seed=0, progress=False)
+    assert not said
 
 
 @pytest.mark.parametrize("wrong", [3, "TPESampler", optuna.samplers.TPESampler])
