@@ -69,6 +69,20 @@ def test_a_trial_has_a_seed_of_its_own_each_time_it_is_evaluated():
     assert len({*seeds, *np.concatenate(drawn).tolist()}) == 9 + 36  # nor one of its suggestion's words
 
 
+def test_what_an_objective_makes_of_its_trial_changes_no_record():
+    def objective(params, trial):
+        trial.report(0.5, np.int64(3))
+        params["x"] = 99.0
+        asked.append(dict(trial.params))
+        trial.params["n"] = 99
+        return 0.0
+
+    asked = []
+    (trial,) = hpo.minimize(objective, SPACE, searcher="random", n_trials=1, seed=0, progress=False).trials
+    assert [trial.params] == asked
+    assert [(step, type(step)) for step in trial.reports] == [(3, int)]
+
+
 def test_the_second_argument_is_the_trial_where_it_has_no_default_or_that_name():
     def named(params, trial=None):
         return float(trial.number)
