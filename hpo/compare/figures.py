@@ -165,13 +165,12 @@ def _curve(figure: go.Figure, name: str, searchers: Sequence[str], x: Array, val
 
 
 def _scaled(figure: go.Figure) -> go.Figure:
-    """Value axis for what happens after the first sixth; logarithmic where that spans a decade or more.
+    """Value axis for what follows the first sixth of each curve; logarithmic where that spans a decade.
 
     The first trials are often so much worse that drawing them in full would flatten all that follows.
     """
     drawn = [(np.asarray(t.x, dtype=float), np.asarray(t.y, dtype=float)) for t in figure.data]
-    reach = max((float(x.max()) for x, _ in drawn if x.size), default=0.0)
-    values = np.concatenate([y[x >= reach / 6] for x, y in drawn] or [np.empty(0)])
+    values = np.concatenate([y[x >= x.max(initial=0.0) / 6] for x, y in drawn] or [np.empty(0)])
     values = values[np.isfinite(values)]
     if not values.size or values.min() == values.max():
         return figure

@@ -259,6 +259,17 @@ def test_the_axis_of_values_is_for_what_comes_after_the_first_trials():
     assert axis.range[0] < -2 < 1 < axis.range[1] < 2
 
 
+def test_the_curve_of_a_searcher_that_is_soon_done_is_on_the_axis():
+    seconds = np.tile(np.arange(1.0, 31), (5, 1))
+    slow = Runs(
+        np.tile(np.append(9.0, np.linspace(3, 2, 29)), (5, 1)), seconds, 0 * seconds, np.full(5, 30.0),
+        np.zeros(5), {}, [],
+    )  # fmt: skip
+    fast = replace(slow, best=np.tile(np.append(9.0, np.full(29, 7.0)), (5, 1)), training=seconds / 100)
+    low, high = against_time({"slow": slow, "fast": fast}, "loss").layout.yaxis.range
+    assert low < 2 < 7 < high < 8
+
+
 def test_a_run_that_is_over_at_once_can_be_seen():
     groups = summary_of({"tpe": [1.0]}, "tpe").groups  # all of its times are one
     assert [trace.mode for trace in against_time(groups, "loss").data] == ["lines", "markers"]
