@@ -56,11 +56,18 @@ def mean_interval(X: Array, confidence: float = 0.95) -> tuple[Array, Array, Arr
     if n == 0:
         nothing = np.full(X.shape[1:], np.nan)
         return nothing, nothing, nothing
-    mean = X.mean(axis=0)
+    mean = _mean(X)
     if n < FEWEST:
         return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
     low, high = _ends(np.tensordot(_shares(n), X, axes=1), n, confidence)
     return mean, low, high
+
+
+def _mean(X: Array) -> Array:
+    """Mean over the first axis, also of numbers whose sum overflows."""
+    _, exponent = np.frexp(np.abs(X).max(axis=0))  # of the largest: powers of two round nothing
+    mean: Array = np.ldexp(np.ldexp(X, -exponent).mean(axis=0), exponent)
+    return mean
 
 
 def expanded_tail(n: int, confidence: float) -> float:
@@ -92,7 +99,7 @@ def relative_interval(D: Array, baseline: Array) -> Interval:
     D, baseline : (n,) arrays
         Without NaN.
     """
-    n, mean = len(D), 100 * float(D.mean() / abs(baseline.mean()))
+    n, mean = len(D), 100 * float(_mean(D) / abs(_mean(baseline)))
     if n < FEWEST:
         return Interval(mean, math.nan, math.nan)
     shares = _shares(n)
@@ -226,7 +233,7 @@ def paired(losses: Array, baseline: Array) -> Paired:
     D, relative = differences(losses, baseline), None
     # A percentage of a mean over both signs would mean nothing.
     if D.size and (np.all(baseline > 0) or np.all(baseline < 0)):
-        size = 100 * _size(losses, baseline) / abs(float(baseline.mean()))
+        size = 100 * (_size(losses, baseline) / abs(float(_mean(baseline))))
         relative = _settled(relative_interval(D, baseline), size)
     p = signed_rank(D) if D.size else math.nan
     leaning = int(doubled_ranks(D).sum())

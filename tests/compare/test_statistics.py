@@ -86,6 +86,18 @@ def test_few_seeds_have_a_mean_but_no_interval():
     assert math.isnan(st.interval(np.array([np.nan])).mean)
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_mean_of_the_largest_numbers_is_one_of_them():
+    size = 2.0**1020  # the sum of nine of these is none
+    losses, baseline = np.tile([14.0, 10.0], 5), np.full(10, 15.0)
+    plain, large = st.paired(losses, baseline), st.paired(size * losses, size * baseline)
+    assert st.interval(size * losses).mean == 12 * size
+    assert large.difference.mean == -3 * size
+    assert large.relative.mean == plain.relative.mean == -20
+    assert large.relative.low == pytest.approx(plain.relative.low)
+    assert st.interval(np.full(3, 5e-324)).mean == 5e-324
+
+
 def test_paired_drops_pairs_with_a_missing_side():
     found = st.paired(np.array([1.0, 2.0, np.nan]), np.array([2.0, 4.0, 5.0]))
     assert found.n == 2
