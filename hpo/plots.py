@@ -106,16 +106,17 @@ def slices(study: Study, columns: int = 3) -> go.Figure:
         if hasattr(parameter, "choices"):
             choices = choice_names(parameter)
             xs = [choices[int(parameter.number(x))] for x in xs]
-        marker: dict[str, Any] = {"color": [t.number for t in having], "size": 8}
-        marker |= {"colorscale": "Cividis", "reversescale": True}
-        if j == 0:
-            marker |= {"showscale": True, "colorbar": {"title": {"text": "trial number", "side": "right"}}}
+        marker = {"color": [t.number for t in having], "coloraxis": "coloraxis", "size": 8}
         place = {"row": j // n_columns + 1, "col": j % n_columns + 1}
         figure.add_scatter(x=xs, y=[t.value for t in having], mode="markers", marker=marker, **place)
         figure.update_xaxes(title_text=two_lines(name, 20), title_font_size=13, **axis(parameter), **place)
         if j % n_columns == 0:
             figure.update_yaxes(title_text="objective value", **place)
-    return styled(figure, None, None).update_layout(height=174 + height).update_yaxes(value_axis(trials))
+    # One scale of colours for all panels: those of parameters that not every trial has hold fewer numbers.
+    bar = {"title": {"text": "trial number", "side": "right"}}
+    colours = {"colorscale": "Cividis", "reversescale": True, "colorbar": bar}
+    styled(figure, None, None).update_layout(height=174 + height, coloraxis=colours)
+    return figure.update_yaxes(value_axis(trials))
 
 
 def importance(study: Study) -> go.Figure:

@@ -53,6 +53,14 @@ def test_slices_have_a_named_panel_a_parameter(study):
     assert figure.layout.xaxis2.type == "log"
 
 
+def test_one_bar_of_colours_is_that_of_all_slices(study):
+    figure = plots.slices(study)
+    assert figure.layout.coloraxis.colorbar.title.text == "trial number"
+    assert {panel.marker.coloraxis for panel in figure.data} == {"coloraxis"}
+    momentum = [t.number for t in study.trials if t.state == "complete" and "momentum" in t.params]
+    assert list(figure.data[3].marker.color) == momentum
+
+
 def test_importance_finds_what_matters(study):
     bars = plots.importance(study).data[0]
     assert bars.y[-1] == "x&lt;b&gt;"
