@@ -37,6 +37,8 @@ def test_the_page_needs_nothing_else_and_says_everything(toy, tmp_path):
     page = toy.report(tmp_path / "deep" / "report.html")
     text = page.read_text()
     assert len(text) < 6_000_000
+    assert "12 trials a run, 4 seeds, the first 4 trials of a seed shared by all searchers but grid." in text
+    assert "share the seed and, but for grid, the first points, so runs" in text
     without_scripts = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert "src=" not in without_scripts
     assert "http" not in without_scripts
@@ -214,6 +216,7 @@ def test_one_trial_of_one_searcher_can_be_seen(tmp_path):
     assert "1 trial a run, 4 seeds. " in page
     assert "after 1 trial, over 4 seeds" in page
     assert "Compared with" not in page  # there is none to compare with
+    assert "first points" not in page  # of one trial none is a first point
     groups = runs(found, "t")
     for figure in (against_trials(groups, "loss"), against_time(groups, "loss")):
         assert [trace.mode for trace in figure.data] == ["lines", "markers"]
