@@ -4,6 +4,7 @@ import html
 import math
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +12,15 @@ import pytest
 import hpo
 from hpo.compare.curves import Runs, by_time, incumbents, runs
 from hpo.compare.digits import column, p_value
-from hpo.compare.figures import against_time, against_trials, differences, final_distribution, time_spent
+from hpo.compare.figures import (
+    against_time,
+    against_trials,
+    colours,
+    differences,
+    final_distribution,
+    ranks,
+    time_spent,
+)
 from hpo.compare.headline import headline, overall
 from hpo.compare.report import _environment, _every_pair, _final, _paired, _tests, _times, _winners
 from hpo.compare.statistics import Interval, holm, interval, paired
@@ -227,7 +236,9 @@ def test_error_bars_and_bands_end_where_the_intervals_do(toy):
     summary = summary_of({"tpe": rng.exponential(size=9), "A": 3 * rng.exponential(size=9)}, "tpe")
     found = summary.difference("A")
     each = summary.per_seed("A")
-    seeds, diamond = differences({"A": found}, {"A": each}, "", ["tpe", "A"]).data
+    figure = differences({"A": found}, {"A": each}, "", ["tpe", "A"])
+    assert [line.x0 for line in figure.layout.shapes] == [0]
+    seeds, diamond = figure.data
     np.testing.assert_array_equal(seeds.x, each)
     bars = diamond.error_x
     assert [*diamond.x, diamond.x[0] - bars.arrayminus[0], diamond.x[0] + bars.array[0]] == pytest.approx(
@@ -237,12 +248,16 @@ def test_error_bars_and_bands_end_where_the_intervals_do(toy):
         final = summary.final[name]
         assert [*line.y, *band.y] == pytest.approx([final.mean, final.high, final.low])
     times = summary_of({"tpe": np.ones(9)}, "tpe").groups["tpe"]
-    times = replace(times, training=rng.exponential(size=(9, 1)))
-    (bar,) = time_spent({"tpe": times}, "training").data
-    mean = interval(times.training[:, 0])
-    assert [*bar.x, bar.x[0] - bar.error_x.arrayminus[0], bar.x[0] + bar.error_x.array[0]] == pytest.approx(
-        [mean.mean, mean.low, mean.high]
-    )
+    times = replace(times, training=rng.exponential(size=(9, 1)), searching=rng.exponential(size=(9, 1)))
+    (training,), (searching,) = (time_spent({"tpe": times}, kind).data for kind in ("training", "searching"))
+    (place,) = ranks(["tpe"], np.array([2.0]), np.array([1.5]), np.array([3.0])).data
+    for bar, said in (
+        (training, interval(times.training[:, 0])),
+        (searching, interval(times.searching[:, 0])),
+        (place, Interval(2.0, 1.5, 3.0)),
+    ):
+        low, high = bar.x[0] - bar.error_x.arrayminus[0], bar.x[0] + bar.error_x.array[0]
+        assert [bar.x[0], low, high] == pytest.approx([said.mean, said.low, said.high])
     boxes = final_distribution(toy_groups := runs(toy, "toy"), "loss").data
     assert [sorted(box.x) for box in boxes] == [sorted(group.final) for group in toy_groups.values()]
 
@@ -262,15 +277,70 @@ def test_the_axis_of_values_is_for_what_comes_after_the_first_trials():
     assert axis.range[0] < -2 < 1 < axis.range[1] < 2
 
 
+def steady(curve, seconds):
+    """Five runs of this curve and these seconds a trial."""
+    best = np.tile(curve, (5, 1))
+    training = np.tile(seconds * np.arange(1.0, 1 + len(curve)), (5, 1))
+    return Runs(best, training, 0 * training, np.full(5, float(len(curve))), np.zeros(5), {}, [])
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "kind"), [(9, 1, None), (11, 1, "log"), (11, 0, None), (11, -1, None), (1e30, 1, "log")]
+)
+def test_values_of_a_decade_are_on_a_log_scale(high, low, kind):
+    curve = np.full(60, float(low))
+    curve[:10] = np.nan  # the first value comes after the first sixth
+    curve[10:30] = high
+    axis = against_trials({"tpe": steady(curve, 1.0)}, "loss").layout.yaxis
+    assert axis.type == kind
+    first, last = axis.range if kind is None else np.power(10, axis.range)
+    assert first < low < high < last
+    if kind == "log":
+        shown = [tick for tick in axis.tickvals if low <= tick <= high]
+        assert shown == ([1, 2, 5, 10] if high == 11 else [10.0**k for k in range(0, 31, 4)])
+
+
+def test_each_searcher_has_its_colour_and_neighbours_have_other_dashes():
+    names = [f"variant {i}" for i in range(20)]
+    drawn = colours([*names, "gp", "tpe"])
+    assert drawn["gp"] == colours(["gp"])["gp"] != drawn["tpe"]
+    assert not {drawn["gp"], drawn["tpe"]} & {drawn[name] for name in names}
+    assert len({drawn[name] for name in names[:9]}) == 9
+    lines = against_trials(dict.fromkeys(names, steady(np.ones(3), 1.0)), "loss").data[1::2]
+    dashes = [line.line.dash for line in lines]
+    assert all(a != b for a, b in pairwise(dashes))
+
+
 def test_the_curve_of_a_searcher_that_is_soon_done_is_on_the_axis():
-    seconds = np.tile(np.arange(1.0, 31), (5, 1))
-    slow = Runs(
-        np.tile(np.append(9.0, np.linspace(3, 2, 29)), (5, 1)), seconds, 0 * seconds, np.full(5, 30.0),
-        np.zeros(5), {}, [],
-    )  # fmt: skip
-    fast = replace(slow, best=np.tile(np.append(9.0, np.full(29, 7.0)), (5, 1)), training=seconds / 100)
+    slow = steady(np.append(9.0, np.linspace(3, 2, 29)), 1.0)
+    fast = steady(np.append(9.0, np.full(29, 7.0)), 0.01)
     low, high = against_time({"slow": slow, "fast": fast}, "loss").layout.yaxis.range
     assert low < 2 < 7 < high < 8
+
+
+@pytest.mark.parametrize(("seconds", "kind", "first"), [(0.01, "log", 0.01), (0.1, None, 0.0)])
+def test_times_far_apart_are_on_a_log_scale_and_a_curve_ends_with_its_runs(seconds, kind, first):
+    curve = np.linspace(3, 2, 30)
+    figure = against_time({"slow": steady(curve, 1.0), "fast": steady(curve, seconds)}, "loss")
+    assert figure.layout.xaxis.type == kind
+    for line, end in zip(figure.data[1::2], (30.0, 30 * seconds)):
+        assert [line.x[0], line.x[-1], line.y[-1]] == pytest.approx([first, end, 2.0])
+
+
+def test_every_axis_of_numbers_is_named():
+    groups = {"tpe": steady(np.ones(3), 1.0)}
+    assert against_trials(groups, "loss").layout.yaxis.range is None  # of one value there is no range
+    titles = {
+        against_trials: ("number of trials", "best so far: loss"),
+        against_time: ("time of training and searching (s)", "best so far: loss"),
+        final_distribution: ("final loss", ""),
+    }
+    for draw, (below, beside) in titles.items():
+        layout = draw(groups, "loss").layout
+        assert (layout.xaxis.title.text, layout.yaxis.title.text) == (below, beside)
+    assert time_spent(groups, "searching").layout.xaxis.title.text == "time searching in one run (s)"
+    assert differences({}, {}, "difference", []).layout.xaxis.title.text == "difference"
+    assert ranks([], *np.empty((3, 0))).layout.xaxis.title.text == "mean rank (1 is best)"
 
 
 def test_a_run_that_is_over_at_once_can_be_seen():
@@ -574,6 +644,7 @@ def test_labels_that_look_like_numbers_are_names(tmp_path):
     groups = runs(found, "t")
     for figure in (final_distribution(groups, "loss"), time_spent(groups, "training")):
         assert figure.layout.yaxis.type == "category"
+        assert figure.layout.yaxis.autorange == "reversed"  # the first on top, as in the tables
 
 
 def test_long_names_leave_room_for_the_numbers_and_the_plots(tmp_path):
