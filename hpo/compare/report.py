@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -249,7 +248,8 @@ def _tests(summary: TaskSummary) -> list[Table]:
     ]
     caption = "The untouched test set: each run's winner, refitted; mean [95% interval]"
     if failures:
-        caption += f" ({len(failures)} could not be tested; the first: {shorten(failures[0], LONGEST)})"
+        first = " ".join(failures[0].split())[:LONGEST]
+        caption += f" ({len(failures)} could not be tested; the first: {first})"
     return [_table(caption, ["searcher", *names], summary.order, columns)]
 
 

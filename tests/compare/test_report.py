@@ -348,16 +348,22 @@ def test_a_run_that_is_over_at_once_can_be_seen():
     assert [trace.mode for trace in against_time(groups, "loss").data] == ["lines", "markers"]
 
 
-def test_of_an_error_of_pages_the_report_shows_the_beginning(tmp_path):
-    found = run(tmp_path, {"t": hpo.Task(truth, SPACE, test=wordy_test)}, repeats=1)
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("fits failed\r\n" + "\n".join(f"line {i}" for i in range(1000)), "fits failed line 0 line 1 "),
+        (f"no file {'very' * 1000}_long", "no file veryveryvery"),  # no space to be cut at
+    ],
+)
+def test_of_an_error_of_pages_the_report_shows_the_beginning(tmp_path, message, shown):
+    def test(params, seed):
+        raise RuntimeError(message)
+
+    found = run(tmp_path, {"t": hpo.Task(truth, SPACE, test=test)}, repeats=1)
     page = found.report(tmp_path / "report.html").with_suffix(".md").read_text()
     (caption,) = (line for line in page.splitlines() if "could not be tested" in line)
-    assert "(3 could not be tested; the first: RuntimeError: fits failed line 0 line 1 " in caption
+    assert f"(3 could not be tested; the first: RuntimeError: {shown}" in caption
     assert len(caption) < 500
-
-
-def wordy_test(params, seed):
-    raise RuntimeError("fits failed\r\n" + "\n".join(f"line {i}" for i in range(1000)))
 
 
 def test_the_largest_values_have_an_axis():
