@@ -294,7 +294,14 @@ def test_dataframe_has_a_row_a_trial():
     frame = study.dataframe()
     assert frame["number"].tolist() == [0, 1, 2, 3]
     assert frame["value"].tolist() == [t.value for t in study.trials]
-    assert {"params_x", "params_n", "state", "seconds", "search_seconds"} <= set(frame.columns)
+    for name in SPACE.names:
+        assert frame[f"params_{name}"].tolist() == [t.params[name] for t in study.trials]
+    for name in ("seconds", "search_seconds"):
+        assert frame[name].tolist() == [getattr(t, name) for t in study.trials]
+    study.tell(study.ask(), state="failed", reason="too far")
+    assert study.dataframe()[["state", "failure", "reason"]].iloc[-1].tolist() == [
+        "failed", "exception", "too far",
+    ]  # fmt: skip
 
 
 def test_callbacks_and_stop():

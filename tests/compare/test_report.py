@@ -18,6 +18,7 @@ from hpo.compare.figures import (
     colours,
     differences,
     final_distribution,
+    is_empty,
     ranks,
     time_spent,
 )
@@ -186,6 +187,8 @@ def test_a_searcher_that_ran_out_keeps_what_it_found(tmp_path):
 def test_several_tasks_are_ranked(tmp_path):
     tasks = {name: hpo.Task(noisy, SPACE) for name in ("one", "two", "three")}
     found = run(tmp_path, tasks, repeats=2)
+    for name in tasks:
+        assert {cell["task"] for group in runs(found, name).values() for cell in group.cells} == {name}
     summaries = [summarise(found, name) for name in tasks]
     ranking = rank(summaries)
     assert sum(rank.mean for rank in ranking.mean.values()) == pytest.approx(6)
@@ -240,6 +243,7 @@ def test_error_bars_and_bands_end_where_the_intervals_do(toy):
     assert [line.x0 for line in figure.layout.shapes] == [0]
     seeds, diamond = figure.data
     np.testing.assert_array_equal(seeds.x, each)
+    assert diamond.hovertemplate.startswith(_paired(summary).rows[0][1])  # as in the table
     bars = diamond.error_x
     assert [*diamond.x, diamond.x[0] - bars.arrayminus[0], diamond.x[0] + bars.array[0]] == pytest.approx(
         [found.mean, found.low, found.high]
@@ -309,6 +313,8 @@ def test_each_searcher_has_its_colour_and_neighbours_have_other_dashes():
     lines = against_trials(dict.fromkeys(names, steady(np.ones(3), 1.0)), "loss").data[1::2]
     dashes = [line.line.dash for line in lines]
     assert all(a != b for a, b in pairwise(dashes))
+    few, one = (against_trials(dict.fromkeys(n, steady(np.ones(3), 1.0)), "") for n in (PAIR, ["tpe"]))
+    assert few.data[5].line.dash == one.data[1].line.dash  # the same whoever else takes part
 
 
 def test_the_curve_of_a_searcher_that_is_soon_done_is_on_the_axis():
@@ -325,6 +331,16 @@ def test_times_far_apart_are_on_a_log_scale_and_a_curve_ends_with_its_runs(secon
     assert figure.layout.xaxis.type == kind
     for line, end in zip(figure.data[1::2], (30.0, 30 * seconds)):
         assert [line.x[0], line.x[-1], line.y[-1]] == pytest.approx([first, end, 2.0])
+
+
+def test_a_searcher_that_was_not_run_has_no_curve():
+    fine = steady(np.ones(3), 1.0)
+    nothing = np.full((5, 3), np.nan)
+    groups = {"tpe": fine, "gp": replace(fine, best=nothing, training=nothing, searching=nothing)}
+    for draw in (against_trials, against_time):
+        seen = [t.name for t in draw(groups, "loss").data if t.name and not np.isnan(t.y).all()]
+        assert seen == ["tpe"]
+        assert is_empty(draw({"gp": groups["gp"]}, "loss"))
 
 
 def test_every_axis_of_numbers_is_named():
