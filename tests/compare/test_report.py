@@ -94,6 +94,18 @@ def test_value_by_time_is_that_of_the_last_finished_trial(toy):
     assert values[2] == group.final[0]
 
 
+def test_times_add_up_from_trial_to_trial(toy):
+    cell = toy.cells[0]
+    untimed = {"seconds": None, "search_seconds": None}
+    times = [{"seconds": 1.0, "search_seconds": 0.25}, untimed, {"seconds": 2.0, "search_seconds": 0.5}]
+    trials = [{**trial, **time} for trial, time in zip(cell["trials"], times)]
+    found = hpo.compare.Comparison({**toy.plan, "n_trials": 3}, [{**cell, "trials": trials}])
+    group = runs(found, "toy")[cell["searcher"]]
+    assert group.training[0].tolist() == [1.0, 1.0, 3.0]
+    assert group.searching[0].tolist() == [0.25, 0.25, 0.75]
+    assert group.total[0].tolist() == [1.25, 1.25, 3.75]
+
+
 def test_the_headline_tells_the_numbers_of_the_table(toy):
     summary = summarise(toy, "toy")
     best = summary.order[0]
