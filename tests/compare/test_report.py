@@ -196,6 +196,15 @@ def test_a_searcher_that_ran_out_keeps_what_it_found(tmp_path):
         assert set(curve[0, 3:]) == {curve[0, 3]}
 
 
+def test_a_searcher_that_gave_up_at_once_has_no_value(toy):
+    first, *others = toy.cells
+    at_once = {**first, "trials": [], "winner": None, "test": None}
+    found = hpo.compare.Comparison(toy.plan, [at_once, *others])
+    group = runs(found, "toy")[first["searcher"]]
+    assert np.isnan(group.best).all(axis=1).tolist() == [True, False, False, False]
+    assert f"{first['searcher']} found no value with 1 seed." in headline(summarise(found, "toy"), 12)
+
+
 def test_several_tasks_are_ranked(tmp_path):
     tasks = {name: hpo.Task(noisy, SPACE) for name in ("one", "two", "three")}
     found = run(tmp_path, tasks, repeats=2)
