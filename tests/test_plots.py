@@ -36,6 +36,28 @@ def test_history_has_every_complete_trial_and_its_best(study):
     assert np.all(np.diff(line.y) <= 0)
 
 
+def test_every_axis_is_named(study):
+    titles = {
+        plots.history: ("trial number", "objective value"),
+        plots.importance: ("share of the explained variation (%)", ""),
+        plots.timeline: ("time since the first trial began (s)", "trial number"),
+    }
+    for draw, named in titles.items():
+        layout = draw(study).layout
+        assert (layout.xaxis.title.text, layout.yaxis.title.text) == named
+
+
+def test_hovering_over_a_trial_tells_what_it_was(study):
+    bars = plots.timeline(study).data
+    texts = {number: text for bar in bars for number, text in zip(bar.y, bar.text)}
+    for trial in study.trials:
+        first, *others = texts[trial.number].split("<br>")
+        assert first == f"trial {trial.number}: {trial.state}"
+        assert f"x&lt;b&gt; = {trial.params['x<b>']:.4g}" in others
+        told = "RuntimeError: too far" if trial.value is None else f"value {trial.value:.6g}"
+        assert any(line.startswith(told) for line in others)
+
+
 def test_the_best_so_far_of_what_is_maximised_goes_up():
     found = hpo.maximize(
         lambda p: p["x"], {"x": hpo.Float(0, 1)}, searcher="random", n_trials=9, seed=0, progress=False
@@ -65,6 +87,7 @@ def test_importance_finds_what_matters(study):
     bars = plots.importance(study).data[0]
     assert bars.y[-1] == "x&lt;b&gt;"
     assert sum(bars.x) == pytest.approx(100)
+    assert list(bars.text) == [f"{share:.0f}%" for share in bars.x]
 
 
 def test_importance_has_a_row_a_name_whatever_it_looks_like():

@@ -47,15 +47,18 @@ def test_the_page_needs_nothing_else_and_says_everything(toy, tmp_path):
     page = toy.report(tmp_path / "deep" / "report.html")
     text = page.read_text()
     assert len(text) < 6_000_000
-    assert "12 trials a run, 4 seeds, the first 4 trials of a seed shared by all searchers but grid." in text
+    assert "12 trials a run, 4 seeds, the first 4 trials of a seed shared by all searchers but grid. " in text
+    assert "With fewer than 5 finished seeds there are no intervals: look at the dots." in text
     assert "share the seed and, but for grid, the first points, so runs" in text
     without_scripts = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert "src=" not in without_scripts
     assert "http" not in without_scripts
-    for wanted in ("validation error (%)", "Wilcoxon", "probability of superiority", "test accuracy",
+    for wanted in ("validation error (%)", "Wilcoxon", "validation error (%), as observed",
+                   "probability of superiority", "test accuracy",
                    "Time spent searching", "numpy", "processor"):  # fmt: skip
         assert wanted in text
     markdown = page.with_suffix(".md").read_text()
+    assert "With fewer than 5 finished seeds there are no intervals." in markdown
     assert "| gp |" in markdown
     assert "![" not in markdown
     assert "rank" not in without_scripts.replace("signed-rank", "")  # one task: no ranks over tasks
@@ -243,12 +246,14 @@ def test_a_task_on_which_everything_fails_is_reported(tmp_path):
 
 
 def test_one_trial_of_one_searcher_can_be_seen(tmp_path):
-    found = run(tmp_path, {"t": hpo.Task(truth, SPACE)}, searchers={"tpe": Near()}, n_trials=1)
+    found = run(tmp_path, {"t": hpo.Task(truth, SPACE)}, 5, searchers={"tpe": Near()}, n_trials=1)
     page = found.report(tmp_path / "report.html").read_text()
     assert len(titles(page)) == 5
-    assert "1 trial a run, 4 seeds. " in page
-    assert "after 1 trial, over 4 seeds" in page
+    for text in (page, (tmp_path / "report.md").read_text()):
+        assert "1 trial a run, 5 seeds. Intervals are 95% bootstrap intervals over seeds." in text
+        assert "after 1 trial, over 5 seeds" in text
     assert "Compared with" not in page  # there is none to compare with
+    assert "as observed" not in page  # there is no value without noise
     assert "first points" not in page  # of one trial none is a first point
     groups = runs(found, "t")
     for figure in (against_trials(groups, "loss"), against_time(groups, "loss")):
@@ -702,6 +707,8 @@ def test_long_names_leave_room_for_the_numbers_and_the_plots(tmp_path):
     assert max(map(len, axis.xaxis.title.text.split("<br>"))) <= 30
     page = found.report(tmp_path / "report.html").read_text()
     assert re.search(r"td\.long {[^}]*overflow-wrap: anywhere", page)  # configurations without a space, too
+    for name, colour in colours(names).items():
+        assert f'<i style="background:{colour}"></i>{html.escape(name)}</span>' in page
     assert page.count('class="name keyed"') == page.count('class="name keyed"><i ') > 0
 
 
