@@ -23,7 +23,7 @@ from hpo.compare.figures import (
     time_spent,
 )
 from hpo.compare.headline import headline, overall
-from hpo.compare.report import _environment, _every_pair, _final, _paired, _tests, _times, _winners
+from hpo.compare.report import _environment, _every_pair, _final, _paired, _panels, _tests, _times, _winners
 from hpo.compare.statistics import Interval, holm, interval, paired
 from hpo.compare.summary import TaskSummary, rank, summarise
 from tests.compare.problems import SPACE, Ideal, Near, Stubborn, broken_test, negative, noisy, score, truth
@@ -596,6 +596,20 @@ def test_a_test_that_speaks_for_the_other_does_not_make_one_the_best(turn):
     assert summary.p_corrected["gp"] < 0.05
     said = headline(summary, 30)
     assert said.startswith("gp has the best mean on t, but tpe is not clearly behind: gp's mean loss is 4")
+
+
+@pytest.mark.parametrize(("turn", "better"), [(1.0, "less is better"), (-1.0, "more is better")])
+def test_a_panel_shows_what_its_title_says(turn, better):
+    finals = np.random.default_rng(0).exponential(size=(2, 9))
+    summary = summary_of(dict(zip(("tpe", "A"), finals)), "tpe", turn)
+    panels = {panel.title: panel for panel in _panels(summary, "t")}
+    for title in ("Best so far, by trials", "Where each run ended", "Compared with tpe, seed by seed"):
+        assert better in panels[title].reading
+    compared = panels["Compared with tpe, seed by seed"].figure
+    assert "difference from tpe: loss" in compared
+    assert _paired(summary).rows[0][1] in compared
+    for kind in ("training", "searching"):
+        assert f"time {kind} in one run (s)" in panels[f"Time spent {kind}"].figure
 
 
 def test_one_seed_of_a_searcher_that_was_just_added_does_not_decide():
