@@ -244,6 +244,15 @@ def test_timeline_has_every_trial(study):
             assert (base, length) == (trial.started - begin, trial.seconds)
 
 
+def test_timeline_has_only_what_ran():
+    begun = many(1)
+    begun.add_trial({"x0": 0.5}, 0.5)
+    begun.ask()
+    figure = plots.timeline(begun)
+    assert [number for bar in figure.data for number in bar.y] == [0, 1, 2]
+    assert figure.layout.yaxis.autorange == "reversed"  # the first on top
+
+
 def test_too_few_trials_are_refused():
     empty = hpo.Study(SPACE, searcher="random")
     for figure in (plots.history, plots.slices, plots.importance, plots.parallel_coordinates, plots.timeline):

@@ -625,6 +625,19 @@ def test_one_seed_of_a_searcher_that_was_just_added_does_not_decide():
     assert "over 1 paired seed;" in said
 
 
+@pytest.mark.parametrize("turn", [1.0, -1.0])
+def test_the_table_of_pairs_has_what_its_header_says(turn):
+    tpe = 10 + np.arange(8.0)
+    better = tpe - np.array([1, 2, 3, -0.5, 4, 5, 6, np.nan])  # but for the least: p = 4/2**7
+    finals = {"tpe": turn * tpe, "A": turn * better, "B": turn * (tpe + 0.5)}
+    by_a, by_b = _paired(summary_of(finals, "tpe", turn)).rows
+    assert by_a[0] == "A"
+    assert by_a[3:] == ["0.031", "0.031", "86%", "7"]
+    assert by_b[3:] == ["0.008", "0.016", "0%", "8"]
+    assert [row[2][0] for row in (by_a, by_b)] == (["-", "+"] if turn > 0 else ["+", "-"])
+    assert by_b[2].endswith("%]")
+
+
 def test_the_sentence_says_which_p_value_it_gives():
     rng = np.random.default_rng(3)
     tpe = rng.normal(size=8) + 10
