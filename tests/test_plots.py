@@ -19,7 +19,7 @@ SPACE = {
 
 def objective(params):
     if params["x<b>"] > 0.8:
-        raise RuntimeError("too far")
+        raise RuntimeError("too <far>")
     return params["x<b>"] ** 2 + 0.01 * params.get("momentum", 0)
 
 
@@ -54,7 +54,7 @@ def test_hovering_over_a_trial_tells_what_it_was(study):
         first, *others = texts[trial.number].split("<br>")
         assert first == f"trial {trial.number}: {trial.state}"
         assert f"x&lt;b&gt; = {trial.params['x<b>']:.4g}" in others
-        told = "RuntimeError: too far" if trial.value is None else f"value {trial.value:.6g}"
+        told = "RuntimeError: too &lt;far&gt;" if trial.value is None else f"value {trial.value:.6g}"
         assert any(line.startswith(told) for line in others)
 
 
