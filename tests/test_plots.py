@@ -32,6 +32,9 @@ def test_history_has_every_complete_trial_and_its_best(study):
     dots, line = plots.history(study).data
     complete = [t for t in study.trials if t.state == "complete"]
     assert list(dots.x) == [t.number for t in complete]
+    assert [text.split("<br>")[:2] for text in dots.text] == [
+        [f"trial {t.number}: complete", f"value {t.value:.6g}"] for t in complete
+    ]
     assert line.y[-1] == study.best_value
     assert np.all(np.diff(line.y) <= 0)
 
@@ -258,6 +261,8 @@ def test_too_few_trials_are_refused():
     for figure in (plots.history, plots.slices, plots.importance, plots.parallel_coordinates, plots.timeline):
         with pytest.raises(ValueError, match="trials"):
             figure(empty)
+    with pytest.raises(ValueError, match="study: has 3 complete trials; this figure needs 4 at least"):
+        plots.importance(many(2))
 
 
 @pytest.mark.parametrize(

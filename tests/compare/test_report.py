@@ -133,11 +133,14 @@ def test_the_tables_hold_the_numbers_of_the_runs(toy):
     for name, mean in tests.rows:
         scores = [cell["test"]["test accuracy"] for cell in groups[name].cells]
         assert float(mean) == pytest.approx(np.mean(scores), rel=1e-3)
-    for name, value, place, params, _ in _winners(summary, True).rows:
+    for name, value, place, params, tested in _winners(summary, True).rows:
         seed, number = map(int, place.split(" / "))
         trial = groups[name].cells[seed]["trials"][number]
         assert float(value) == pytest.approx(trial["value"], rel=1e-3)
         assert params.startswith(f"x = {trial['params']['x']:.4g}, lr = ")
+        label, _, scored = tested.rpartition(" ")
+        assert label == "test accuracy"
+        assert float(scored) == pytest.approx(groups[name].cells[seed]["test"][label], rel=1e-3)
     assert "as observed" in _winners(summary, True).header[1]
     assert "as observed" not in _winners(summary, False).header[1]
 
@@ -630,12 +633,15 @@ def test_the_table_of_pairs_has_what_its_header_says(turn):
     tpe = 10 + np.arange(8.0)
     better = tpe - np.array([1, 2, 3, -0.5, 4, 5, 6, np.nan])  # but for the least: p = 4/2**7
     finals = {"tpe": turn * tpe, "A": turn * better, "B": turn * (tpe + 0.5)}
-    by_a, by_b = _paired(summary_of(finals, "tpe", turn)).rows
+    summary = summary_of(finals, "tpe", turn)
+    by_a, by_b = _paired(summary).rows
     assert by_a[0] == "A"
     assert by_a[3:] == ["0.031", "0.031", "86%", "7"]
     assert by_b[3:] == ["0.008", "0.016", "0%", "8"]
     assert [row[2][0] for row in (by_a, by_b)] == (["-", "+"] if turn > 0 else ["+", "-"])
     assert by_b[2].endswith("%]")
+    assert len(_every_pair(summary)) == 1
+    assert _every_pair(summary_of({"tpe": tpe, "A": better}, "tpe")) == []  # that pair is told already
 
 
 def test_the_sentence_says_which_p_value_it_gives():
@@ -765,5 +771,7 @@ def test_time_a_trial_is_of_the_trials_that_were_made(tmp_path):
     found = run(tmp_path, {"t": small}, repeats=2, searchers={"grid": "grid"})
     group = runs(found, "t")["grid"]
     assert group.made.tolist() == [3.0, 3.0]
+    (winner,) = _winners(summarise(found, "t"), False).rows
+    assert winner[3:] == ["n = 1", "–"]  # there is no test set
     (row,) = _times(summarise(found, "t")).rows
     assert float(row[3]) == pytest.approx(1000 * np.mean(group.searching[:, -1] / 3), rel=0.01)
