@@ -23,8 +23,18 @@ from hpo.compare.figures import (
     time_spent,
 )
 from hpo.compare.headline import headline, overall
-from hpo.compare.report import _environment, _every_pair, _final, _paired, _panels, _tests, _times, _winners
-from hpo.compare.statistics import Interval, holm, interval, paired
+from hpo.compare.report import (
+    _environment,
+    _every_pair,
+    _final,
+    _paired,
+    _panels,
+    _ranking,
+    _tests,
+    _times,
+    _winners,
+)
+from hpo.compare.statistics import Interval, friedman, holm, interval, paired
 from hpo.compare.summary import TaskSummary, rank, summarise
 from tests.compare.problems import SPACE, Ideal, Near, Stubborn, broken_test, negative, noisy, score, truth
 
@@ -538,6 +548,25 @@ def test_best_over_tasks_is_only_who_is_told_from_all_others():
     few = overall(rank(on(3, tpe=fine + 2, A=fine, B=fine + 1)))
     assert few.startswith("A has the best mean rank over 3 tasks, but B and tpe are not clearly behind:")
     assert few.endswith(" A's mean rank is 1, B's 1 more.")
+
+
+def test_the_ranking_has_the_numbers_of_its_tasks():
+    fine, nothing = np.ones(10), np.full(10, np.nan)
+    orders = [(3, 1, 2), (3, 1, 2), (3, 2, 1), (3, 1, 2), (2, 1, 3)]
+    tasks = [summary_of({n: k * fine for n, k in zip(("tpe", "A", "B"), ks)}, "tpe") for ks in orders]
+    not_run = summary_of({"tpe": fine, "A": nothing, "B": fine}, "tpe", finished=False)
+    told = _ranking(rank([*tasks, not_run]), 6)
+    assert told["table"].caption == ("Mean rank over 5 tasks (without 1 on which a searcher has no run yet)")
+    assert [(name, said.split(" [")[0]) for name, said, _ in told["table"].rows] == [
+        ("A", "1.2"), ("B", "2.0"), ("tpe", "2.8"),
+    ]  # fmt: skip
+    p = friedman(np.array(orders, dtype=float))
+    assert [by.split(" [")[0] for *_, by in told["table"].rows] == ["–", "0.8", "1.6"]
+    assert told["panel"].reading.endswith(f" Friedman's test that all rank alike: p = {p:.3f}.")
+    assert '"x":[2.8]' in told["panel"].figure
+    two = _ranking(rank(tasks[:2]), 2)
+    assert two["table"].caption == "Mean rank over 2 tasks"
+    assert "Friedman" not in two["panel"].reading  # it says nothing
 
 
 def test_best_is_only_who_is_told_from_all_others():
