@@ -140,6 +140,8 @@ def test_the_tables_hold_the_numbers_of_the_runs(toy):
     assert _times(replace(summary, groups={"gp": spent})).rows == [["gp", "3", "0.6", "50", "0.25", "0.5"]]
     (tests,) = _tests(summary)
     assert tests.header == ["searcher", "test accuracy"]
+    (untested,) = _tests(replace(summary, groups={**groups, "gp": replace(group, test={})}))
+    assert ["gp", "–"] in untested.rows
     for name, mean in tests.rows:
         scores = [cell["test"]["test accuracy"] for cell in groups[name].cells]
         assert float(mean) == pytest.approx(np.mean(scores), rel=1e-3)
