@@ -42,7 +42,6 @@ def test_history_has_every_complete_trial_and_its_best(study):
 def test_every_axis_is_named(study):
     titles = {
         plots.history: ("trial number", "objective value"),
-        plots.importance: ("share of the explained variation (%)", ""),
         plots.timeline: ("time since the first trial began (s)", "trial number"),
     }
     for draw, named in titles.items():
@@ -87,7 +86,9 @@ def test_one_bar_of_colours_is_that_of_all_slices(study):
 
 
 def test_importance_finds_what_matters(study):
-    bars = plots.importance(study).data[0]
+    figure = plots.importance(study)
+    assert figure.layout.xaxis.title.text == "share of the explained variation (%)"
+    bars = figure.data[0]
     assert bars.y[-1] == "x&lt;b&gt;"
     assert sum(bars.x) == pytest.approx(100)
     assert list(bars.text) == [f"{share:.0f}%" for share in bars.x]
