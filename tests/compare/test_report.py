@@ -295,7 +295,7 @@ def test_error_bars_and_bands_end_where_the_intervals_do(toy):
     times = summary_of({"tpe": np.ones(9)}, "tpe").groups["tpe"]
     times = replace(times, training=rng.exponential(size=(9, 1)), searching=rng.exponential(size=(9, 1)))
     (training,), (searching,) = (time_spent({"tpe": times}, kind).data for kind in ("training", "searching"))
-    (place,) = ranks(["tpe"], np.array([2.0]), np.array([1.5]), np.array([3.0])).data
+    (place,) = ranks({"tpe": Interval(2.0, 1.5, 3.0)}).data
     for bar, said in (
         (training, interval(times.training[:, 0])),
         (searching, interval(times.searching[:, 0])),
@@ -397,7 +397,7 @@ def test_every_axis_of_numbers_is_named():
         assert (layout.xaxis.title.text, layout.yaxis.title.text) == (below, beside)
     assert time_spent(groups, "searching").layout.xaxis.title.text == "time searching in one run (s)"
     assert differences({}, {}, "difference", []).layout.xaxis.title.text == "difference"
-    assert ranks([], *np.empty((3, 0))).layout.xaxis.title.text == "mean rank (1 is best)"
+    assert ranks({}).layout.xaxis.title.text == "mean rank (1 is best)"
 
 
 def test_a_run_that_is_over_at_once_can_be_seen():
@@ -563,7 +563,7 @@ def test_the_ranking_has_the_numbers_of_its_tasks():
         ("A", "1.2"), ("B", "2.0"), ("tpe", "2.8"),
     ]  # fmt: skip
     p = friedman(np.array(orders, dtype=float))
-    assert [by.split(" [")[0] for *_, by in told["table"].rows] == ["–", "0.8", "1.6"]
+    assert [by.split(" [")[0] for *_, by in told["table"].rows] == ["–", "0.80", "1.60"]
     assert told["panel"].reading.endswith(f" Friedman's test that all rank alike: p = {p:.3f}.")
     assert '"x":[2.8]' in told["panel"].figure
     two = _ranking(rank(tasks[:2]), 2)
