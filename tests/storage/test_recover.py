@@ -209,6 +209,9 @@ def test_the_command_says_what_it_saved_and_never_overwrites(stored, tmp_path):
     missing = CliRunner().invoke(main, ["storage", "list", str(tmp_path / "none.db")])
     assert missing.exit_code == 1
     assert "no such file" in missing.output
+    with pytest.raises(StorageError, match="there is no such file"):
+        hpo.load_study(tmp_path / "none.db")
+    assert not (tmp_path / "none.db").exists()  # nor made by looking
 
 
 def test_what_holds_no_trial_names_no_file_of_trials(tmp_path):
