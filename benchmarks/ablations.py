@@ -225,7 +225,7 @@ def command(
 
 def as_markdown(result: Regrets) -> str:
     """Geometric mean of the regret by variant and mark, and the ratio to the default with its interval."""
-    marks, compared = _marks(result), _ends(result)
+    marks, compared = result.marks(MARKS), _ends(result)
     header = ["", *(f"{m} trials" for m in marks), *(f"ratio at {m}" for m in compared)]
     rows = []
     for i, name in enumerate(result.searchers):
@@ -245,10 +245,7 @@ def _panel(title: str, result: Regrets) -> Panel:
     return Panel(title, kinds, log=True, line=1.0)
 
 
-def _marks(result: Regrets) -> list[int]:
-    return [m for m in MARKS if m <= result.R.shape[-1]]
-
-
 def _ends(result: Regrets) -> list[int]:
     """The first mark and the last."""
-    return list(dict.fromkeys((_marks(result)[0], _marks(result)[-1])))
+    marks = result.marks(MARKS)
+    return list(dict.fromkeys((marks[0], marks[-1])))

@@ -129,7 +129,7 @@ def _run_optuna(
 
 def as_markdown(result: Regrets) -> str:
     """Mean rank, regret, and how far the genetic searcher is ahead of each of the others."""
-    marks = [m for m in MARKS if m <= result.R.shape[-1]]
+    marks = result.marks(MARKS)
     names = result.searchers
     parts = [
         f"{len(result.problems)} problems, {result.R.shape[2]} paired seeds; "

@@ -64,6 +64,11 @@ class Regrets:
             raise ValueError(f"R: no run of {', '.join(empty)} has a value")
         object.__setattr__(self, "R", np.where(np.isnan(self.R), worst, self.R))
 
+    def marks(self, among: Sequence[int]) -> list[int]:
+        """Those of these numbers of trials that runs had, and their last."""
+        n = self.R.shape[-1]
+        return [*(mark for mark in among if mark < n), n]
+
     def normalised(self, mark: int, by: int | None = None) -> Array:
         """Mean regret over seeds after `mark` trials, (searchers, problems).
 

@@ -51,7 +51,7 @@ def as_page(result: Regrets, suite: str) -> str:
     for column, curves in ((1, np.array(regret)), (2, np.array(rank))):
         for i, name in enumerate(result.searchers):
             _curve(figure, column, name, colour[name], numbers, curves[:, :, i])
-    ticks = [m for m in (5, *MARKS) if m <= n]
+    ticks = result.marks((5, *MARKS))
     figure.update_xaxes(title="number of trials", type="log", gridcolor=RULE, tickvals=ticks)
     figure.update_yaxes(
         title=f"regret, random search after {n} trials = 1", type="log", gridcolor=RULE,
@@ -84,7 +84,7 @@ def _curve(figure: go.Figure, column: int, name: str, colour: str, x: Array, cur
 
 def _tables(result: Regrets, suite: str) -> list[Rows]:
     n = result.R.shape[-1]
-    marks = [m for m in MARKS if m <= n]
+    marks = result.marks(MARKS)
     about = f"{len(result.problems)} {suite}, {result.R.shape[2]} paired seeds"
     tables = [
         _by_mark(f"Regret, random search at the same number of trials = 1; {about}",

@@ -72,6 +72,12 @@ def test_the_ratio_pairs_problems_and_may_compare_different_marks():
     assert result.ratio(1, "c", "b", other_mark=2)[0] == pytest.approx(2.0, rel=0.1)
 
 
+def test_what_is_told_ends_with_the_last_trial():
+    for n, marks in ((20, [10, 20]), (18, [10, 18]), (8, [8])):
+        result = Regrets(["a"], ["u"], np.ones((1, 1, 2, n)), np.ones((1, n)))
+        assert result.marks((10, 20, 50)) == marks
+
+
 def test_the_tables_are_in_the_order_of_the_last_mark_and_name_the_next_best():
     R = np.ones((4, 6, 3, 20)) * np.array([4.0, 2.0, 1.0, 3.0])[:, None, None, None]
     R[2, :, :, 4:] = 0.5  # gp after a quarter
