@@ -30,6 +30,8 @@ def overall(ranking: Ranking) -> str:
     tasks = f"over {counted(ranking.n_tasks, 'task')}"
     rivals = [other for other in others if not ranking.behind[other].low > 0]
     rank, behind = column([ranking.mean[best].mean], 3)[0], column([ranking.behind[others[0]]], 3)[0]
+    if equals := [other for other in others if ranking.behind[other].mean == 0]:
+        return f"{_listed([best, *equals])} share the best mean rank {tasks}, {rank}."
     gap = f"{best}'s mean rank is {rank}, {others[0]}'s {behind} more"
     if not rivals:
         return f"{best} is best {tasks}: {gap}."

@@ -550,6 +550,8 @@ def test_best_over_tasks_is_only_who_is_told_from_all_others():
     few = overall(rank(on(3, tpe=fine + 2, A=fine, B=fine + 1)))
     assert few.startswith("A has the best mean rank over 3 tasks, but B and tpe are not clearly behind:")
     assert few.endswith(" A's mean rank is 1, B's 1 more.")
+    even = rank([*on(1, tpe=fine, A=fine + 1), *on(1, tpe=fine + 1, A=fine)])
+    assert overall(even) == "tpe and A share the best mean rank over 2 tasks, 1.5."
 
 
 def test_the_ranking_has_the_numbers_of_its_tasks():
