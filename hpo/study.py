@@ -199,7 +199,7 @@ class Study(Results):
         state : {"complete", "failed", "pruned", "cancelled"}, optional
             Needed where there is no value.
         reason : str or exception, optional
-            Kept with a failed trial, as text.
+            Kept with the trial, as text.
 
         Returns
         -------

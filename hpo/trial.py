@@ -71,7 +71,7 @@ class Trial:
         Kind of failure: ``"exception"``, ``"invalid value"``, ``"timeout"``, ``"out of memory"``,
         ``"crash"``, ``"lost"``.
     reason : str or None
-        What went wrong, for a person to read.
+        What went wrong, or was told of the trial, for a person to read.
     started, finished : float or None
         Seconds since the epoch.
     seconds : float or None

@@ -632,3 +632,16 @@ def test_the_reason_of_a_failure_is_kept_as_text(tmp_path, is_stored):
     told = study.tell(trial, state="failed", reason=RuntimeError("no more memory"))
     assert told.reason == study.trials[0].reason == "RuntimeError: no more memory"
     assert study.tell(study.ask(), state="failed", reason="as it is" * 1000).reason == "as it is" * 1000
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_what_is_said_of_a_trial_is_kept_whatever_its_value(tmp_path, is_stored):
+    storage = tmp_path / "r.db" if is_stored else None
+    study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", name="s", storage=storage)
+    study.tell(study.ask(), 0.5, reason="on half of the data")
+    study.tell(study.ask(), float("nan"), reason="diverged")
+    study.tell(study.ask(), float("nan"))
+    found = hpo.load_study(storage, "s").trials if is_stored else study.trials
+    assert [t.reason for t in found[:2]] == ["on half of the data", "diverged"]
+    assert [t.failure for t in found] == [None, "invalid value", "invalid value"]
+    assert found[2].reason == "value=nan: must be a finite real number"

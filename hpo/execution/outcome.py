@@ -122,9 +122,9 @@ def told(
     said = _text_of(reason)
     if state is None or state == TrialState.COMPLETE:
         try:
-            return Outcome(TrialState.COMPLETE, checked_value(value), seconds=seconds)
+            return Outcome(TrialState.COMPLETE, checked_value(value), reason=said, seconds=seconds)
         except ValueError as error:
-            return Outcome(TrialState.FAILED, None, "invalid value", str(error), seconds=seconds)
+            return Outcome(TrialState.FAILED, None, "invalid value", said or str(error), seconds=seconds)
     allowed = (TrialState.FAILED, TrialState.PRUNED, TrialState.CANCELLED)
     if state not in allowed:
         raise ValueError(
