@@ -31,7 +31,7 @@ def overall(ranking: Ranking) -> str:
     rivals = [other for other in others if not ranking.behind[other].low > 0]
     rank, behind = column([ranking.mean[best].mean], 3)[0], column([ranking.behind[others[0]]], 3)[0]
     if equals := [other for other in others if ranking.behind[other].mean == 0]:
-        return f"{_listed([best, *equals])} share the best mean rank {tasks}, {rank}."
+        return f"{listed([best, *equals])} share the best mean rank {tasks}, {rank}."
     gap = f"{best}'s mean rank is {rank}, {others[0]}'s {behind} more"
     if not rivals:
         return f"{best} is best {tasks}: {gap}."
@@ -79,10 +79,11 @@ def _best(summary: TaskSummary, valued: Sequence[str]) -> str | None:
 def _not_clearly_behind(rivals: Sequence[str]) -> str:
     if not rivals:
         return ""
-    return f"{_listed(rivals)} {'is' if len(rivals) == 1 else 'are'} not clearly behind"
+    return f"{listed(rivals)} {'is' if len(rivals) == 1 else 'are'} not clearly behind"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: ``a, b and c``."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 

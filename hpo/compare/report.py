@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from hpo.compare import figures
 from hpo.compare.digits import column, counted, number, p_is, p_value
-from hpo.compare.headline import headline, overall
+from hpo.compare.headline import headline, listed, overall
 from hpo.compare.records import Records
 from hpo.compare.statistics import FEWEST, Interval, difference, interval
 from hpo.compare.summary import Ranking, TaskSummary, rank, summarise
@@ -108,11 +108,21 @@ def _context(comparison: Records) -> dict[str, Any]:
         "n_planned": n_planned,
         "too_few": any(s.n_seeds < FEWEST for s in summaries),
         "plan": plan,
+        "sharers": _sharers(comparison),
         "baseline": comparison.baseline,
         "ranking": None if ranking is None else _ranking(ranking, len(summaries)),
         "sections": sections,
         "environment": _environment(comparison),
     }
+
+
+def _sharers(comparison: Records) -> str:
+    """Who begins a seed with the same points, in words; empty where there are no two of them."""
+    begun = {cell["searcher"]: cell["trials"][0]["initial"] for cell in comparison.cells if cell["trials"]}
+    if sum(begun.values()) < 2:
+        return ""
+    others = [name for name in comparison.searchers if not begun.get(name, True)]
+    return "all searchers" + (f" but {listed(others)}" if others else "")
 
 
 def _section(summary: TaskSummary, i: int, n_trials: int) -> Section:

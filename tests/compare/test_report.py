@@ -57,9 +57,9 @@ def test_the_page_needs_nothing_else_and_says_everything(toy, tmp_path):
     page = toy.report(tmp_path / "deep" / "report.html")
     text = page.read_text()
     assert len(text) < 6_000_000
-    assert "12 trials a run, 4 seeds, the first 4 trials of a seed shared by all searchers but grid. " in text
+    assert "12 trials a run, 4 seeds, the first 4 trials of a seed shared by all searchers. " in text
     assert "With fewer than 5 finished seeds there are no intervals: look at the dots." in text
-    assert "share the seed and, but for grid, the first points, so runs" in text
+    assert "share the seed, and all searchers the first points, so runs" in text
     without_scripts = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert "src=" not in without_scripts
     assert "http" not in without_scripts
@@ -72,6 +72,30 @@ def test_the_page_needs_nothing_else_and_says_everything(toy, tmp_path):
     assert "| gp |" in markdown
     assert "![" not in markdown
     assert "rank" not in without_scripts.replace("signed-rank", "")  # one task: no ranks over tasks
+
+
+@pytest.mark.parametrize(
+    ("searchers", "sharers"),
+    [
+        (["random", "plane", "A"], "all searchers but plane"),
+        (["random", "A"], "all searchers"),
+        (["random", "plane"], None),
+        (["random"], None),
+    ],
+)
+def test_only_who_begins_with_the_same_points_is_said_to(toy, tmp_path, searchers, sharers):
+    cell = toy.cells[0]
+    own = [{**trial, "initial": False} for trial in cell["trials"]]  # as those of a grid are
+    cells = [
+        {**cell, "searcher": name, "trials": own if name == "plane" else cell["trials"]} for name in searchers
+    ]
+    plan = {**toy.plan, "searchers": searchers, "baseline": searchers[0]}
+    page = hpo.compare.Comparison(plan, cells).report(tmp_path / "report.html")
+    for text in (page.read_text(), page.with_suffix(".md").read_text()):
+        assert ("first points" in text) == ("shared by" in text) == (sharers is not None)
+        if sharers is not None:
+            assert f"the first 4 trials of a seed shared by {sharers}. " in text
+            assert f"share the seed, and {sharers} the first points, so runs" in text
 
 
 def test_names_are_shown_as_they_stand(tmp_path):
