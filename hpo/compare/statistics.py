@@ -10,6 +10,7 @@ D   (n,) differences, searcher minus baseline, of losses: negative means that th
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,21 +90,22 @@ def _ends(resampled: Array, n: int, confidence: float = 0.95) -> Array:
     return ends
 
 
-def relative_interval(D: Array, baseline: Array) -> Interval:
+def relative_interval(losses: Array, baseline: Array) -> Interval:
     """Mean difference in percent of the size of the baseline's mean, whose values have one sign.
 
     Each resample has a baseline of its own, which is as uncertain as the difference is.
 
     Parameters
     ----------
-    D, baseline : (n,) arrays
+    losses, baseline : (n,) arrays
         Without NaN.
     """
-    n, mean = len(D), 100 * float(_mean(D) / abs(_mean(baseline)))
+    n, sign = len(losses), np.sign(baseline[0])
+    mean = float(100 * (_mean(losses) / abs(_mean(baseline)) - sign))  # a difference may overflow
     if n < FEWEST:
         return Interval(mean, math.nan, math.nan)
     shares = _shares(n)
-    low, high = 100 * _ends((shares @ D) / np.abs(shares @ baseline), n)
+    low, high = 100 * _ends((shares @ losses) / np.abs(shares @ baseline) - sign, n)
     return Interval(mean, float(low), float(high))
 
 
@@ -122,8 +124,10 @@ def without_dust(x: Array, size: Array) -> Array:
 
 
 def differences(one: Array, other: Array) -> Array:
-    """``one - other`` without dust; NaN where either is."""
-    return without_dust(one - other, np.maximum(np.abs(one), np.abs(other)))
+    """``one - other`` without dust, the largest float where it overflows; NaN where either is."""
+    with np.errstate(over="ignore"):
+        D = np.nan_to_num(one - other, nan=np.nan)
+    return without_dust(D, np.maximum(np.abs(one), np.abs(other)))
 
 
 def difference(one: Array, other: Array) -> Interval:
@@ -209,7 +213,8 @@ class Paired:
     difference : Interval
         Mean difference of losses; negative: the searcher is better.
     relative : Interval or None
-        The same in percent of the size of the baseline's mean, where its values have one sign.
+        The same in percent of the size of the baseline's mean, where its values have one sign and
+        the percentage does not overflow.
     p_value : float
         Wilcoxon's signed-rank test, not corrected.
     leaning : int
@@ -233,8 +238,9 @@ def paired(losses: Array, baseline: Array) -> Paired:
     D, relative = differences(losses, baseline), None
     # A percentage of a mean over both signs would mean nothing.
     if D.size and (np.all(baseline > 0) or np.all(baseline < 0)):
-        size = 100 * (_size(losses, baseline) / abs(float(_mean(baseline))))
-        relative = _settled(relative_interval(D, baseline), size)
+        with suppress(FloatingPointError), np.errstate(over="raise"):  # beyond all floats it has none
+            size = float(100 * (_size(losses, baseline) / abs(_mean(baseline))))
+            relative = _settled(relative_interval(losses, baseline), size)
     p = signed_rank(D) if D.size else math.nan
     leaning = int(doubled_ranks(D).sum())
     return Paired(int(known.sum()), difference(losses, baseline), relative, p, leaning, superiority(D))

@@ -98,6 +98,20 @@ def test_the_mean_of_the_largest_numbers_is_one_of_them():
     assert st.interval(np.full(3, 5e-324)).mean == 5e-324
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_is_beyond_all_floats_is_no_number_of_a_report():
+    largest, fine = np.finfo(float).max, np.linspace(0.3, 0.4, 6)
+    apart = st.paired(np.full(6, -1.7e308), np.full(6, 1.7e308))
+    assert apart.difference.mean == -largest
+    assert apart.difference.high < 0
+    assert apart.relative == st.Interval(-200, -200, -200)
+    penalised = st.paired(np.append(fine[1:], largest), fine)
+    assert penalised.relative is None
+    assert penalised.difference.low < penalised.difference.mean == pytest.approx(largest / 6)
+    rarely = st.paired(np.full(6, 1e300), np.append(np.full(5, 1e-300), 1e300))
+    assert rarely.relative is None  # of some resamples it would be infinite
+
+
 def test_paired_drops_pairs_with_a_missing_side():
     found = st.paired(np.array([1.0, 2.0, np.nan]), np.array([2.0, 4.0, 5.0]))
     assert found.n == 2
