@@ -118,7 +118,7 @@ def without_dust(x: Array, size: Array) -> Array:
     def rounded(value: float, size: float) -> float:
         if not 0 < size < LARGEST:
             return value
-        return round(value, 10 - math.floor(math.log10(size))) + 0.0  # -0.0 has a sign
+        return round(value, 10 - math.floor(math.log10(size)))
 
     return np.array([rounded(value, s) for value, s in zip(x.tolist(), size.tolist())], dtype=float)
 
@@ -186,9 +186,8 @@ def doubled_ranks(D: Array) -> NDArray[np.int64]:
 def superiority(D: Array) -> float:
     """Probability that the searcher beats the baseline on a seed, ties counting half.
 
-    The paired form of A (A. Vargha and H. D. Delaney, 2000).
+    The paired form of A (A. Vargha and H. D. Delaney, 2000); `D` is without NaN.
     """
-    D = D[~np.isnan(D)]
     return float(np.mean((D < 0) + 0.5 * (D == 0))) if D.size else math.nan
 
 

@@ -171,6 +171,9 @@ def test_numbers_that_are_equal_on_paper_are_ties():
     assert far.superiority == pytest.approx((10 + 0.5) / 11)
     assert st.mean_ranks(np.tile([0.1, 0.2, 1e10], (5, 1)))[0].tolist() == [1.0, 2.0, 3.0]
     assert st.paired(np.array([1.7e308, -0.0]), np.array([1.6e308, 0.0])).n == 2
+    cancelling = np.array([0.1, 0.2, -0.3, np.nan])  # the sum of the others is 5.6e-17
+    assert st.difference(1 + cancelling, np.ones(4)).mean == 0
+    assert st.differences(np.array([1 + 4e-11, 1 + 6e-10]), np.ones(2)).tolist() == [0, 6e-10]
     finals = np.array([0.1 + 0.2, 0.3, 0.4])
     assert st.mean_ranks(np.tile(finals, (5, 1)))[0].tolist() == [1.5, 1.5, 3.0]
 
@@ -185,3 +188,5 @@ def test_the_interval_in_percent_knows_that_the_baseline_is_uncertain_too():
     assert 0.9 < np.mean([x.low <= -80 <= x.high for x in found]) < 0.98
     negative = st.paired(-a, -b)
     assert negative.relative.mean == pytest.approx(100 * (b - a).mean() / b.mean())
+    assert negative.relative.low == pytest.approx(-found[-1].high)
+    assert negative.relative.high == pytest.approx(-found[-1].low)
