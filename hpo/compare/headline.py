@@ -46,14 +46,16 @@ def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
             f"No searcher has the best mean on {name}: over the seeds that both have, each is behind another."
         )
     rivals = [other for other in valued if other != best and not summary.is_ahead(best, other)]
-    behind = _not_clearly_behind(rivals)
+    equals = [other for other in rivals if summary.is_level(best, other)]
+    behind = _not_clearly_behind([other for other in rivals if other not in equals])
+    leads = f"{listed([best, *equals])} {'share' if equals else 'has'} the best mean on {name}"
     if len(valued) == 1 or baseline not in valued:
         mean = number(summary.final[best].mean)
         seeds = counted(int((~np.isnan(summary.groups[best].final)).sum()), "seed")
         found = f"a mean {summary.metric} of {mean} (after {counted(n_trials, 'trial')}, over {seeds})"
         if len(valued) == 1:
             return f"{best} reached {found} on {name}."
-        return f"{best} has the best mean on {name}, {found}" + (f", but {behind}." if behind else ".")
+        return f"{leads}, {found}" + (f", but {behind}." if behind else ".")
     # Whose distance from the baseline is said: that of the best, or where it leads, of who is nearest.
     told = best if best != baseline else next(iter(rivals or [o for o in valued if o != best]))
     pair = summary.pairs[told]
@@ -64,7 +66,7 @@ def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
         gap += f" (after {counted(n_trials, 'trial')}, over {counted(pair.n, 'paired seed')}; {p})"
     if not rivals:
         return f"{best} is best on {name}: {gap}."
-    return f"{best} has the best mean on {name}, but {behind}: {gap}."
+    return leads + (f", but {behind}" if behind else "") + f": {gap}."
 
 
 def _best(summary: TaskSummary, valued: Sequence[str]) -> str | None:

@@ -128,6 +128,10 @@ class TaskSummary:
         """Whether the first of two searchers has the worse mean over the seeds that both have."""
         return self.turn * difference(self.groups[one].final, self.groups[other].final).mean > 0
 
+    def is_level(self, one: str, other: str) -> bool:
+        """Whether two searchers have the same mean over the seeds that both have."""
+        return difference(self.groups[one].final, self.groups[other].final).mean == 0
+
     def difference(self, searcher: str) -> Interval:
         """Mean difference from the baseline in the task's own direction."""
         return self._turned(self.pairs[searcher].difference)

@@ -762,6 +762,23 @@ def test_equal_means_and_a_baseline_without_a_value_are_said():
     assert "tpe found no value with 10 seeds" in said
 
 
+def test_searchers_that_share_the_best_mean_are_said_to_share_it():
+    same, told = np.arange(10.0), "(after 5 trials, over 10 paired seeds; p after Holm = 1.000)."
+    said = headline(summary_of({"tpe": same, "B": same, "C": same[::-1]}, "tpe"), 5)
+    assert said == f"tpe, B and C share the best mean on t: B's mean loss is the same as tpe's {told}"
+    said = headline(summary_of({"B": same, "tpe": same, "C": same + 1}, "tpe", turn=-1.0), 5)
+    assert said.startswith("C is best on t: ")
+    near = same + 0.1 * np.array([1, -1] * 4 + [1, 1])
+    said = headline(summary_of({"B": same, "tpe": same, "C": near, "D": same + 1}, "tpe"), 5)
+    assert said.startswith(
+        "B and tpe share the best mean on t, but C is not clearly behind: B's mean loss is the"
+    )
+    said = headline(summary_of({"tpe": np.full(10, np.nan), "B": same, "C": same}, "tpe"), 5)
+    assert said.startswith(
+        "B and C share the best mean on t, a mean loss of 4.5 (after 5 trials, over 10 seeds)."
+    )
+
+
 def test_the_page_is_not_written_over_by_its_tables(toy, tmp_path):
     with pytest.raises(ValueError, match=r"path=.*report\.md"):
         toy.report(tmp_path / "report.md")

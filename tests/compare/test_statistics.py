@@ -122,6 +122,7 @@ def test_paired_drops_pairs_with_a_missing_side():
 
 def test_relative_difference_needs_a_positive_baseline():
     assert st.paired(np.array([1.0, -1.0]), np.array([0.5, -2.0])).relative is None
+    assert st.paired(np.array([1.0, 2.0]), np.array([0.0, 2.0])).relative is None
     few = st.paired(np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 2.0, 2.0, 2.0])).relative
     assert few.mean == pytest.approx(25)
     assert math.isnan(few.low)  # as of any four seeds
