@@ -120,6 +120,13 @@ def test_paired_drops_pairs_with_a_missing_side():
     assert found.superiority == 1.0
 
 
+@pytest.mark.filterwarnings("error")
+def test_without_a_pair_there_is_nothing_to_tell():
+    found = st.paired(np.array([1.0, np.nan]), np.array([np.nan, 1.0]))
+    assert (found.n, found.relative, found.leaning) == (0, None, 0)
+    assert all(map(math.isnan, (found.difference.mean, found.p_value, found.superiority)))
+
+
 def test_relative_difference_needs_a_positive_baseline():
     assert st.paired(np.array([1.0, -1.0]), np.array([0.5, -2.0])).relative is None
     assert st.paired(np.array([1.0, 2.0]), np.array([0.0, 2.0])).relative is None
