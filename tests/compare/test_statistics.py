@@ -39,6 +39,11 @@ def test_signed_rank_of_the_textbook():
     assert st.signed_rank(darwin) == pytest.approx(0.0413, abs=5e-5)
 
 
+def test_the_test_leans_to_the_larger_sum_of_ranks_not_to_the_more_frequent_sign():
+    D = np.array([1.0, 2, 3, 4, -5, -6, -7])
+    assert st.paired(10 + D, np.full(7, 10.0)).leaning == 2 * (1 + 2 + 3 + 4 - 5 - 6 - 7)
+
+
 def test_holm_of_a_worked_example():
     # p = 0.01, 0.04, 0.03, 0.005 -> 0.03, 0.06, 0.06, 0.02
     assert st.holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
