@@ -110,6 +110,8 @@ def test_what_has_no_value_is_not_told_one(state):
     study = hpo.Study(SPACE, searcher="random")
     with pytest.raises(ValueError, match=rf"value=1\.0: a trial that is {state} has none"):
         study.tell(study.ask(), 1.0, state)
+    with pytest.raises(ValueError, match=rf"value=<int>: a trial that is {state} has none"):
+        study.tell(0, 10**5000, state)  # of too many digits to be written out
     with pytest.raises(ValueError, match="state='running': must be one of 'complete', 'failed'"):
         study.tell(0, state="running")
     assert study.trials[0].state == "running"

@@ -128,10 +128,10 @@ def told(
     allowed = (TrialState.FAILED, TrialState.PRUNED, TrialState.CANCELLED)
     if state not in allowed:
         raise ValueError(
-            f"state={state!r}: must be one of 'complete', {', '.join(repr(str(s)) for s in allowed)}"
+            f"state={shown(state)}: must be one of 'complete', {', '.join(repr(str(s)) for s in allowed)}"
         )
     if value is not None:
-        raise ValueError(f"value={value!r}: a trial that is {state} has none; leave it out")
+        raise ValueError(f"value={shown(value)}: a trial that is {state} has none; leave it out")
     failure = "exception" if state == TrialState.FAILED else None
     return Outcome(TrialState(state), None, failure, said, seconds=seconds)
 
