@@ -263,13 +263,13 @@ def ranks_behind(losses: Array, best: int) -> tuple[Array, Array, Array]:
 
     Parameters
     ----------
-    losses : (tasks, k) array
+    losses : (tasks, k > 1) array
         As for `mean_ranks`.
     best : int
         Column of the one.
     """
     ranks = _ranked(losses)
-    return mean_interval(ranks - ranks[:, [best]], 1 - 0.05 / max(ranks.shape[1] - 1, 1))
+    return mean_interval(ranks - ranks[:, [best]], 1 - 0.05 / (ranks.shape[1] - 1))
 
 
 def friedman(losses: Array) -> float:
