@@ -617,6 +617,7 @@ def test_what_cannot_be_shown_or_kept_costs_its_own_trial(tmp_path, n_jobs):
         lambda p, *, more: 0,
         lambda trial: trial.suggest_float("x", 0, 1),
         lambda trial, params: 0,
+        lambda a, b, *, trial: 0,
     ],
 )
 def test_an_objective_that_takes_other_arguments_is_refused(objective):

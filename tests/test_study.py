@@ -3,9 +3,11 @@
 import dataclasses
 import math
 import pickle
+import re
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -58,7 +60,8 @@ def test_a_negative_zero_is_kept_as_zero(tmp_path):
     study = hpo.minimize(
         lambda p: -0.0, SPACE, searcher="random", n_trials=1, storage=tmp_path / "s.db", progress=False
     )
-    for value in (study.best_value, hpo.load_study(tmp_path / "s.db").best_value):
+    of_numpy = study.tell(study.ask(), np.float64(-0.0)).value
+    for value in (study.best_value, hpo.load_study(tmp_path / "s.db").best_value, of_numpy):
         assert math.copysign(1.0, value) == 1.0
 
 
@@ -93,9 +96,44 @@ def test_the_second_argument_is_the_trial_where_it_has_no_default_or_that_name()
     def default(params, scale=2.0):
         return scale
 
-    for objective, value in ((named, 0.0), (required, 0.0), (default, 2.0)):
+    def keyword(params, *, scale=2.0):
+        return scale
+
+    for objective, value in ((named, 0.0), (required, 0.0), (default, 2.0), (keyword, 2.0)):
         study = hpo.minimize(objective, SPACE, searcher="random", n_trials=1, progress=False)
         assert study.best_value == value
+
+
+@pytest.mark.parametrize("step", [-1, 2**63, 0.5, True, "1", None])
+def test_a_step_is_a_whole_number_that_pruners_can_compare(step):
+    trial = LiveTrial(0, {})
+    with pytest.raises(ValueError, match=f"step={step!r}: must be a whole number from 0 to"):
+        trial.report(0.5, step)
+    with pytest.raises(ValueError, match="value=nan: must be a finite real number"):
+        trial.report(math.nan, 0)
+    assert dict(trial.reports) == {}
+    for value in (np.float32(0.5), 0.25):
+        trial.report(value, 2**63 - 1)
+        assert {s: (v, type(v)) for s, v in trial.reports.items()} == {2**63 - 1: (value, float)}
+
+
+class Unfloatable(Fraction):
+    def __float__(self):
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (Unfloatable(1, 2), r"is no float \(RuntimeError: no\)"),
+        (Fraction(10**400), "value=inf: must be a finite"),
+    ],
+)
+def test_a_number_that_is_no_float_fails_the_trial_that_is_told_it(value, reason):
+    study = hpo.Study(SPACE, searcher="random")
+    told = study.tell(study.ask(), value)
+    assert told.failure == "invalid value"
+    assert re.search(reason, told.reason)
 
 
 def test_a_trial_that_has_reported_nothing_is_not_pruned():
@@ -115,6 +153,7 @@ def test_what_has_no_value_is_not_told_one(state):
     with pytest.raises(ValueError, match="state='running': must be one of 'complete', 'failed'"):
         study.tell(0, state="running")
     assert study.trials[0].state == "running"
+    assert (study.tell(0, state=state).failure is None) == (state != "failed")
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), SystemExit(3), MemoryError()])
