@@ -37,7 +37,7 @@ def recommend(space: Space, history: History, complete: Collection[int]) -> int 
     int or None
         None where no trial is complete.
     """
-    rows = np.flatnonzero(history.complete & np.isin(history.numbers, list(complete)))
+    rows = np.flatnonzero(np.isin(history.numbers, list(complete)))
     rows = rows[np.argsort(history.y[rows], kind="stable")[:MAX_POINTS]]
     if len(rows) == 0:
         return None

@@ -604,6 +604,7 @@ def test_what_cannot_be_shown_or_kept_costs_its_own_trial(tmp_path, n_jobs):
     assert "Speechless" in reasons[0]
     assert "(list): must be a finite real number" in reasons[1]
     assert max(len(reason) for reason in reasons[:5]) < 2_300
+    assert "xxx... (1,0" in reasons[2]  # so many characters it had
     assert "step=9223372036854775808: must be a whole number from 0 to 2**63 - 1" in reasons[3]
     assert "does not support item assignment" in reasons[4]
 

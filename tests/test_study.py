@@ -339,10 +339,19 @@ def test_dataframe_has_a_row_a_trial():
         assert frame[f"params_{name}"].tolist() == [t.params[name] for t in study.trials]
     for name in ("seconds", "search_seconds"):
         assert frame[name].tolist() == [getattr(t, name) for t in study.trials]
+    assert [type(state) for state in frame["state"]] == [str] * 4
     study.tell(study.ask(), state="failed", reason="too far")
     assert study.dataframe()[["state", "failure", "reason"]].iloc[-1].tolist() == [
         "failed", "exception", "too far",
     ]  # fmt: skip
+
+
+def test_a_parameter_that_a_trial_has_not_is_an_empty_cell():
+    space = {"kind": ["a", "b"], "x": hpo.Float(0, 1, when={"kind": "a"})}
+    study = hpo.Study(space, searcher=Uniform())
+    for params in ({"kind": "b"}, {"kind": "a", "x": 0.5}):
+        study.add_trial(params, 1.0)
+    assert study.dataframe()["params_x"].isna().tolist() == [True, False]
 
 
 def test_callbacks_and_stop():
@@ -449,6 +458,22 @@ def test_of_many_trials_one_of_the_best_is_recommended(monkeypatch, direction):
     for x in np.linspace(0, 1, 21):
         study.add_trial({"x": x}, (x - 0.5) ** 2 if direction == "minimize" else -((x - 0.5) ** 2))
     assert study.recommend().params["x"] == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_a_recommendation_has_no_scale(scale):
+    studies = [hpo.Study({"x": hpo.Float(0.0, 1.0)}, searcher=Uniform()) for _ in range(2)]
+    for x in (*np.linspace(0, 1, 21), 0.02):
+        for study, c in zip(studies, (1, scale)):
+            study.add_trial({"x": x}, c * (-0.05 if x == 0.02 else (x - 0.5) ** 2))  # luck, as above
+    assert studies[0].recommend().number == studies[1].recommend().number != studies[0].best_trial.number
+
+
+def test_of_equals_the_earliest_is_recommended():
+    study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", seed=0)
+    study.optimize(lambda params: 1.0, 40, progress=False)
+    assert study.recommend().number == 0
 
 
 @pytest.mark.parametrize("values", [(1.0,), (1.0, 2.0), (2.0, 1.0)])
@@ -637,6 +662,8 @@ def test_when_every_trial_fails_it_is_said_why():
     with pytest.raises(ValueError, match=r"best_trial: none of the 3 trials is complete; the latest .*'x'"):
         study.best_trial  # noqa: B018
     assert repr(study) == "<Study 'study': minimize over 2 parameters with RandomSearcher, 3 trials>"
+    study.add_trial({"x": 0.5, "n": 1}, 0.25)
+    assert repr(study).endswith("RandomSearcher, 4 trials, best_value=0.25>")
 
 
 def test_only_a_failure_that_says_why_is_the_latest_failure():
@@ -645,6 +672,20 @@ def test_only_a_failure_that_says_why_is_the_latest_failure():
         study.tell(study.ask(), state=state, reason=reason)
     with pytest.raises(ValueError, match=r"trials is complete; the latest failure is exception: second$"):
         study.recommend()
+
+
+def test_a_failure_says_where_it_was_raised_and_a_trial_how_long_it_took(monkeypatch):
+    def objective(params):
+        monkeypatch.setattr("time.perf_counter", lambda: 1e9)
+        error = SyntaxError("odd")
+        error.lineno, error.text = 1, 3  # of which Python itself makes no message
+        raise error
+
+    monkeypatch.setattr("time.perf_counter", lambda: 1e9 - 2.5)
+    study = hpo.Study(SPACE, searcher=Uniform()).optimize(objective, 1, progress=False)
+    line = objective.__code__.co_firstlineno + 4
+    assert study.trials[0].reason == f"SyntaxError ({__file__}:{line})"
+    assert study.trials[0].seconds == 2.5
 
 
 def test_a_study_without_trials_is_a_table_without_rows():

@@ -261,9 +261,8 @@ def _text_of(reason: Any) -> str | None:
 
 def _last_line(error: BaseException) -> str:
     """Exception and where it was raised, in one line."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return summarised(error) + where
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{summarised(error)} ({where.filename}:{where.lineno})"
 
 
 _SHORT = reprlib.Repr()
