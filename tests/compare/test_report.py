@@ -523,6 +523,7 @@ def test_who_found_no_value_at_all_does_not_take_the_seeds_of_the_others():
     tpe, hard = np.array([1.0, 2, 9]), np.array([np.nan, 1.5, 1.5])
     summary = summary_of({"tpe": tpe, "A": hard, "B": np.full(3, np.nan)}, "tpe")
     assert summary.losses["tpe"] == 5.5  # with the two seeds that A has as well
+    assert summary_of({"tpe": hard * np.nan, "A": tpe, "B": tpe - 1}, "tpe").order == ["B", "A", "tpe"]
     # Of a seed with which neither found a value the difference has nothing to say.
     tpe = np.append(10 + 0.1 * np.arange(8), np.nan)
     assert headline(summary_of({"tpe": tpe, "A": tpe - 5}, "tpe"), 5).startswith("A is best on t: ")
