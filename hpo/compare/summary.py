@@ -96,7 +96,7 @@ class TaskSummary:
     @property
     def n_seeds(self) -> int:
         """Finished runs of the searcher that has fewest."""
-        return min(int((~np.isnan(g.total[:, -1])).sum()) for g in self.groups.values())
+        return min(int((~np.isnan(g.failed)).sum()) for g in self.groups.values())
 
     @property
     def without_value(self) -> dict[str, int]:

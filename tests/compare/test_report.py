@@ -244,7 +244,9 @@ def test_a_searcher_that_gave_up_at_once_has_no_value(toy):
     found = hpo.compare.Comparison(toy.plan, [at_once, *others])
     group = runs(found, "toy")[first["searcher"]]
     assert np.isnan(group.best).all(axis=1).tolist() == [True, False, False, False]
-    assert f"{first['searcher']} found no value with 1 seed." in headline(summarise(found, "toy"), 12)
+    summary = summarise(found, "toy")
+    assert f"{first['searcher']} found no value with 1 seed." in headline(summary, 12)
+    assert summary.n_seeds == 4  # that run is finished, too
 
 
 def test_several_tasks_are_ranked(tmp_path):
