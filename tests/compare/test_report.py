@@ -60,6 +60,8 @@ def test_the_page_needs_nothing_else_and_says_everything(toy, tmp_path):
     assert "12 trials a run, 4 seeds, the first 4 trials of a seed shared by all searchers. " in text
     assert "With fewer than 5 finished seeds there are no intervals: look at the dots." in text
     assert "share the seed, and all searchers the first points, so runs" in text
+    assert "and beside tpe by the corrected test as well" in text
+    assert "on which the searcher beat tpe, ties counting half. There is one task: the tests" in text
     without_scripts = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert "src=" not in without_scripts
     assert "http" not in without_scripts
@@ -250,7 +252,7 @@ def test_a_searcher_that_gave_up_at_once_has_no_value(toy):
 
 
 def test_several_tasks_are_ranked(tmp_path):
-    tasks = {name: hpo.Task(noisy, SPACE) for name in ("one", "two", "three")}
+    tasks = {name: hpo.Task(noisy, SPACE) for name in ("one", "two*", "three")}
     found = run(tmp_path, tasks, repeats=2)
     for name in tasks:
         assert {cell["task"] for group in runs(found, name).values() for cell in group.cells} == {name}
@@ -264,6 +266,15 @@ def test_several_tasks_are_ranked(tmp_path):
     assert html.unescape(first) == overall(ranking)
     found_on = [html.unescape(answer) for answer in re.findall(r'<p class="finding">(.*?)</p>', page)]
     assert found_on == [headline(summary, found.plan["n_trials"]) for summary in summaries]
+    markdown = (tmp_path / "report.md").read_text()
+    first, *answers = re.findall(r"^\*\*(.*)\.\*\*$", markdown.replace("\\", ""), flags=re.MULTILINE)
+    assert [f"{answer}." for answer in (first, *answers)] == [overall(ranking), *found_on]
+    assert "\n## two\\*\n" in markdown
+    assert "1 is best, no value is last" in markdown
+    for text in (page, markdown):
+        assert "Mean rank over 3 tasks" in text
+        assert "Ranks over tasks: the intervals of how far" in text
+        assert "There is one task" not in text
     assert rank([summarise(found, "one")]) is None
 
 
@@ -544,6 +555,8 @@ def test_searchers_that_share_no_seed_are_not_compared():
     finals = {"tpe": np.append(np.ones(3), nothing), "A": np.append(nothing, np.ones(3))}
     said = headline(summary_of(finals, "tpe", finished=False), 5)
     assert said.endswith("but A is not clearly behind: A's mean loss is of other seeds than tpe's.")
+    finals["tpe"] += 1
+    assert summary_of(finals, "tpe").order == ["A", "tpe"]
 
 
 def test_who_finds_nothing_on_a_task_is_last_there():
