@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 LEAF = 0x0D  # type of a leaf page of a table
-HEADER = 100  # bytes before the first page's content
 WIDTHS = (0, 1, 2, 3, 4, 6, 8)  # bytes of an integer by its serial type
 DEFAULT_PAGE = 4096
 
@@ -23,6 +22,8 @@ class _BadCellError(ValueError):
 def records(data: bytes) -> Iterator[list[Any]]:
     """Every record of every table that can be read, with its row's number as the first value.
 
+    But those of the schema, which begins on the first page, behind the file's header.
+
     A freed page may still hold rows as they once were; who reads them has to tell which is the latest.
 
     Parameters
@@ -32,14 +33,13 @@ def records(data: bytes) -> Iterator[list[Any]]:
     """
     size = _page_size(data)
     pages = [data[i : i + size] for i in range(0, len(data), size)]
-    for i, page in enumerate(pages):
-        start = HEADER if i == 0 else 0
-        if len(page) < start + 8 or page[start] != LEAF:
+    for page in pages:
+        if len(page) < 8 or page[0] != LEAF:
             continue
-        (n_cells,) = struct.unpack_from(">H", page, start + 3)
-        for k in range(min(n_cells, size // 2)):
+        (n_cells,) = struct.unpack_from(">H", page, 3)
+        for k in range(n_cells):
             try:
-                (offset,) = struct.unpack_from(">H", page, start + 8 + 2 * k)
+                (offset,) = struct.unpack_from(">H", page, 8 + 2 * k)
                 yield _record(pages, page, offset, size)
             except (struct.error, IndexError, UnicodeDecodeError, _BadCellError):
                 continue
@@ -48,7 +48,7 @@ def records(data: bytes) -> Iterator[list[Any]]:
 def _page_size(data: bytes) -> int:
     size = int.from_bytes(data[16:18], "big")
     size = 65536 if size == 1 else size
-    return size if 512 <= size <= 65536 and size & (size - 1) == 0 else DEFAULT_PAGE
+    return size if size >= 512 and size & (size - 1) == 0 else DEFAULT_PAGE
 
 
 def _record(pages: list[bytes], page: bytes, offset: int, size: int) -> list[Any]:

@@ -55,6 +55,20 @@ def test_pages_of_any_size_and_values_of_any_kind_are_read(tmp_path, size):
     assert sorted(found, key=lambda record: record[0]) == rows
 
 
+@pytest.mark.parametrize("size", [0, 256, 1000, 65535])
+def test_where_the_head_names_no_size_of_a_page_it_is_the_usual_one(original, size):
+    raw = original[0].read_bytes()
+    damaged = raw[:16] + size.to_bytes(2, "big") + raw[18:]
+    assert list(records(damaged)) == list(records(raw)) != []
+
+
+def test_noise_is_read_without_an_error():
+    rng = np.random.default_rng(0)
+    pages = [b"\x0d" + rng.bytes(511) for _ in range(20)]  # each a leaf of up to 65,535 cells
+    raw = [cell for record in records(b"\0" * 512 + b"".join(pages)) for cell in record]
+    assert all(isinstance(cell, int | float | str | bytes | None) for cell in raw)
+
+
 def test_a_page_that_leads_to_itself_has_an_end():
     page = (b"\0\0\0\1".ljust(39, b"\0") + b"\0\0\0\1").ljust(512, b"\0")
     with pytest.raises(_BadCellError):
