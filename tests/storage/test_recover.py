@@ -55,6 +55,15 @@ def test_pages_of_any_size_and_values_of_any_kind_are_read(tmp_path, size):
     assert sorted(found, key=lambda record: record[0]) == rows
 
 
+def test_records_that_just_fit_on_a_page_and_just_do_not_are_read(tmp_path):
+    rows = [[i, "x" * i] for i in range(460, 500)]  # up to 477 bytes are kept on a page of 512
+    with closing(sqlite3.connect(tmp_path / "any.db")) as connection, connection:
+        connection.execute("PRAGMA page_size = 512")
+        connection.execute("CREATE TABLE any (id INTEGER PRIMARY KEY, text)")
+        connection.executemany("INSERT INTO any VALUES (?, ?)", rows)
+    assert sorted(r for r in records((tmp_path / "any.db").read_bytes()) if len(r) == 2) == rows
+
+
 @pytest.mark.parametrize("size", [0, 256, 1000, 65535])
 def test_where_the_head_names_no_size_of_a_page_it_is_the_usual_one(original, size):
     raw = original[0].read_bytes()
