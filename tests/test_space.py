@@ -265,6 +265,18 @@ def test_unusable_values_are_refused_by_name(params, message):
         space.canonical(params)
 
 
+@pytest.mark.parametrize("answer", [None, -0.5, 1, "no", np.array([True, False])])
+def test_a_constraint_that_answers_neither_true_nor_false_is_refused(answer):
+    space = Space({"x": Float(0, 1)}, constraints=[lambda p: answer])
+    with pytest.raises(SpaceError, match=r"'<lambda>' returned .* on .*'x': 0\.5.*: must be True or False"):
+        space.canonical({"x": 0.5})
+
+
+def test_a_truth_value_of_numpy_is_an_answer_of_a_constraint():
+    space = Space({"x": Float(0, 1)}, constraints=[lambda p: np.float64(p["x"]) < 0.5])
+    assert [space.allows({"x": x}) for x in (0.25, 0.75)] == [True, False]
+
+
 def test_arrays_without_dimensions_are_values():
     space = Space({"x": Float(0, 1), "n": Int(1, 3), "on": Categorical([False, True])})
     params = space.canonical({"x": np.array(0.5), "n": np.array(2), "on": np.array(True)})

@@ -38,8 +38,8 @@ class Space:
         `Float`, `Int`, `Ordinal`, `Categorical`; a list of values; a frozen ``scipy.stats``
         ``randint``, ``uniform`` or ``loguniform``.
     constraints : sequence of callables
-        Each takes ``params`` (a dict; inactive parameters are absent) and returns whether the
-        configuration is allowed.
+        Each takes ``params`` (a dict; inactive parameters are absent) and returns True where the
+        configuration is allowed, else False.
 
     Raises
     ------
@@ -161,14 +161,26 @@ class Space:
         return np.array([self.allows(params) for params in self.decode(U)], dtype=bool)
 
     def allows(self, params: Params) -> bool:
-        """Whether one configuration satisfies every constraint."""
+        """Whether one configuration satisfies every constraint.
+
+        Raises
+        ------
+        SpaceError
+            If a constraint raises, or returns neither True nor False.
+        """
         for constraint in self.constraints:
+            name = getattr(constraint, "__name__", repr(constraint))
             try:
-                if not constraint(dict(params)):
-                    return False
+                answer = plain(constraint(dict(params)))
             except Exception as error:
-                name = getattr(constraint, "__name__", repr(constraint))
                 raise SpaceError(f"constraint {name!r} raised {error!r} on {params!r}") from error
+            # To other libraries a number at most 0 is allowed; its truth value says the opposite.
+            if not isinstance(answer, bool):
+                raise SpaceError(
+                    f"constraint {name!r} returned {answer!r} on {params!r}: must be True or False"
+                )
+            if not answer:
+                return False
         return True
 
     @staticmethod
