@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import numbers
 from typing import Any, TypeGuard
 
@@ -56,6 +57,17 @@ def is_real(value: Any) -> TypeGuard[float]:
     if type(value) is float or type(value) is int:  # what nearly all are; the abstract class is slow
         return True
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def takes(n: int, function: Any) -> bool:
+    """Whether `function` can be called with `n` arguments."""
+    try:
+        inspect.signature(function).bind(*[None] * n)
+    except ValueError:  # some functions of C say nothing of themselves
+        return True
+    except TypeError:  # no function, or one of other arguments
+        return False
+    return True
 
 
 def plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.checks import one_of
+from hpo.checks import one_of, takes
 from hpo.compare.fingerprint import fingerprint, held, of_code
 from hpo.space import Space
 
@@ -49,10 +49,13 @@ class Task:
     unit: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("objective", "evaluate", "test"):
+        if not callable(self.objective):
+            raise ValueError(f"objective={self.objective!r}: must be callable")
+        # Both are called after trials were spent, and a run whose test failed is not tested again.
+        for name, n, arguments in (("evaluate", 1, "params"), ("test", 2, "params and seed")):
             value = getattr(self, name)
-            if not callable(value) and (name == "objective" or value is not None):
-                raise ValueError(f"{name}={value!r}: must be callable")
+            if value is not None and not takes(n, value):
+                raise ValueError(f"{name}={value!r}: must be a function of {arguments}, or None")
         for name in ("metric", "unit"):
             if not isinstance(getattr(self, name), str):
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be a string")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.checks import is_real, number_of_jobs, one_of, whole, whole_or_none
+from hpo.checks import is_real, number_of_jobs, one_of, takes, whole, whole_or_none
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Options:
         self._check_seconds("timeout", may_be_zero=True)
         self._check_seconds("trial_timeout", may_be_zero=False)
         one_of("order", self.order, "deterministic", "async")
-        if not isinstance(self.callbacks, list | tuple) or not all(map(_takes_two, self.callbacks)):
+        if not isinstance(self.callbacks, list | tuple) or not all(takes(2, f) for f in self.callbacks):
             raise ValueError(f"callbacks={self.callbacks!r}: must be a list of functions (study, trial)")
         if self.executor is not None:
             self._check_executor()
@@ -72,13 +71,3 @@ class Options:
             raise ValueError(f"{name}={value!r}: must be seconds {least}, or None")
         if value > sys.float_info.max:  # as a whole number may be, with which no clock can be compared
             object.__setattr__(self, name, math.inf)
-
-
-def _takes_two(function: Any) -> bool:
-    try:
-        inspect.signature(function).bind(None, None)
-    except ValueError:  # some functions of C say nothing of themselves
-        return True
-    except TypeError:  # no function, or one of other arguments
-        return False
-    return True

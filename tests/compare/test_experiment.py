@@ -131,6 +131,20 @@ def test_a_changed_definition_is_refused(tmp_path, change, field):
         run(tmp_path, **change)
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"objective": None}, "objective=None: must be callable"),
+        ({"evaluate": 3}, "evaluate=3: must be a function of params, or None"),
+        ({"evaluate": score}, "evaluate=.*score.*: must be a function of params, or None"),
+        ({"test": truth}, "test=.*truth.*: must be a function of params and seed, or None"),
+    ],
+)
+def test_functions_that_cannot_be_called_are_refused_before_any_trial(fields, message):
+    with pytest.raises(ValueError, match=message):
+        hpo.Task(**{"objective": truth, "space": SPACE, **fields})
+
+
 def test_what_a_method_a_sampler_or_a_constraint_holds_is_part_of_the_definition():
     samplers = pytest.importorskip("optuna").samplers
 
