@@ -14,12 +14,19 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Records:
     """The half of a `Comparison` that only reads; its attributes are described there."""
 
     plan: Mapping[str, Any]
     cells: Sequence[Mapping[str, Any]]
+
+    def __repr__(self) -> str:
+        # At the end of a notebook's cell it is this that is shown, not every trial.
+        return (
+            f"<{type(self).__name__} of {', '.join(self.searchers)} on {', '.join(self.tasks)}: "
+            f"{len(self.cells)} of {len(self.plan['cells'])} runs finished>"
+        )
 
     @property
     def tasks(self) -> list[str]:

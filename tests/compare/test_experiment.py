@@ -400,6 +400,12 @@ def test_a_folder_that_is_a_file_is_named(tmp_path):
         run(None)
 
 
+def test_a_comparison_is_shown_in_a_line():
+    plan = {"tasks": {"toy": {}}, "searchers": ["wide", "tpe"], "cells": ["one", "other"]}
+    found = Comparison(plan, [{"trials": list(range(1000))}])
+    assert repr(found) == "<Comparison of wide, tpe on toy: 1 of 2 runs finished>"
+
+
 def test_loading_where_there_is_nothing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"comparison\.json"):
         Comparison.load(tmp_path)
