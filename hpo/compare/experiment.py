@@ -236,7 +236,8 @@ def _load(payload: Path) -> tuple[dict[str, Task], dict[str, Searcher]]:
 
 
 def _labelled(searchers: Any, n_trials: int) -> dict[str, Searcher]:
-    if isinstance(searchers, str | Searcher) or not isinstance(searchers, Iterable):
+    # The order of a set, and with it the baseline, differs between processes.
+    if isinstance(searchers, str | Searcher | set | frozenset) or not isinstance(searchers, Iterable):
         raise ValueError(f"searchers={searchers!r}: must be a list of names or searchers, or a mapping "
                          "of label to either")  # fmt: skip
     if isinstance(searchers, Mapping):

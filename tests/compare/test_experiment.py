@@ -369,6 +369,7 @@ def test_grid_gets_no_first_points_and_may_end_early(tmp_path):
         ({"searchers": ["annealing"]}, "searcher='annealing'"),
         ({"searchers": "random"}, "searchers='random': must be a list"),
         ({"searchers": None}, "searchers=None"),
+        ({"searchers": {"random"}}, "searchers={'random'}: must be a list"),
         ({"baseline": "gpp"}, "baseline='gpp': must be one of the searchers, wide, tpe"),
         ({"n_jobs": 0}, "n_jobs=0"),
         ({"n_jobs": "2"}, "n_jobs='2'"),
