@@ -64,7 +64,7 @@ def sqlite_path(storage: str | os.PathLike[str]) -> Path | None:
     if isinstance(storage, os.PathLike):
         return Path(storage)
     if not isinstance(storage, str) or not storage:
-        raise ValueError(f"storage={storage!r}: must be a path, a database URL or None")
+        raise ValueError(f"storage={storage!r}: must be a path or a database URL")
     if storage == ":memory:":
         raise ValueError(f"storage={storage!r}: names no file; storage=None keeps a study in memory")
     if "://" not in storage:

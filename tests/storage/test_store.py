@@ -371,6 +371,12 @@ def test_a_tilde_is_the_home_directory(tmp_path, monkeypatch):
     assert len(hpo.load_study("~/study.db", "s").trials) == 0
 
 
+@pytest.mark.parametrize("storage", [None, "", 3])
+def test_only_what_is_kept_can_be_loaded(storage):
+    with pytest.raises(ValueError, match=rf"^storage={storage!r}: must be a path or a database URL$"):
+        hpo.load_study(storage)
+
+
 def test_no_name_of_a_file_is_memory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="storage=':memory:': names no file; storage=None"):
