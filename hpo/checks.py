@@ -40,6 +40,13 @@ def make_whole(record: Any, **least: int) -> None:
         object.__setattr__(record, name, whole(name, getattr(record, name), bound))
 
 
+def truth(name: str, value: Any) -> bool:
+    """`value` as a bool; NumPy's are truth values, too, numbers and words are not."""
+    if isinstance(plain(value), bool):
+        return bool(value)
+    raise ValueError(f"{name}={value!r}: must be True or False")
+
+
 def one_of(name: str, value: Any, *allowed: str) -> str:
     """`value`, which must be one of these words."""
     if isinstance(value, str) and value in allowed:

@@ -86,3 +86,12 @@ def test_numpys_numbers_may_be_the_budget_and_what_is_stored(tmp_path):
     study = hpo.minimize(value, SPACE, searcher="genetic", pruner=hpo.ASHAPruner(eta=np.int32(2)), **options)
     again = hpo.load_study(tmp_path / "s.db")
     assert (again.searcher, again.pruner) == (study.searcher, hpo.ASHAPruner(eta=2))
+
+
+@pytest.mark.parametrize("wrong", ["no", 0, None])
+def test_whether_to_show_progress_is_true_or_false(wrong, tmp_path):
+    with pytest.raises(ValueError, match=f"progress={wrong!r}: must be True or False"):
+        hpo.minimize(value, SPACE, progress=wrong)
+    with pytest.raises(ValueError, match=f"progress={wrong!r}: must be True or False"):
+        hpo.compare({"t": hpo.Task(value, SPACE)}, out=tmp_path, progress=wrong)
+    assert Options(progress=np.bool_(False)).progress is False

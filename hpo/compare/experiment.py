@@ -16,7 +16,7 @@ from typing import Any
 import cloudpickle
 import joblib
 
-from hpo.checks import number_of_jobs, whole, whole_or_none
+from hpo.checks import number_of_jobs, truth, whole, whole_or_none
 from hpo.compare.cell import Cell, InterruptedCell, run_cell, versions, write_json
 from hpo.compare.comparison import Comparison
 from hpo.compare.fingerprint import fingerprint, held
@@ -84,6 +84,7 @@ def compare(
         whole("seed", seed, 0),
     )
     n_initial, n_jobs = whole_or_none("n_initial", n_initial, 0), number_of_jobs("n_jobs", n_jobs)
+    progress = truth("progress", progress)
     _check_tasks(tasks)
     initial = min(10, n_trials // 3) if n_initial is None else min(n_initial, n_trials)
     labelled = _labelled(searchers, n_trials)

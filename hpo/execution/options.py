@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.checks import is_real, number_of_jobs, one_of, takes, whole, whole_or_none
+from hpo.checks import is_real, number_of_jobs, one_of, takes, truth, whole, whole_or_none
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Options:
                 "trial_memory_limit", self.trial_memory_limit, 1, unit="bytes"
             ),
             "max_retries": whole("max_retries", self.max_retries, 0),
+            "progress": truth("progress", self.progress),
         }
         for name, value in plain.items():
             object.__setattr__(self, name, value)
