@@ -136,6 +136,15 @@ def test_a_number_that_is_no_float_fails_the_trial_that_is_told_it(value, reason
     assert re.search(reason, told.reason)
 
 
+def test_a_report_that_is_refused_is_said_to_be_in_the_objective():
+    def diverging(params, trial):
+        trial.report(float("nan"), step=1)
+
+    study = hpo.Study(SPACE, searcher=Uniform()).optimize(diverging, 1, progress=False)
+    where = f"({__file__}:{diverging.__code__.co_firstlineno + 1})"
+    assert study.trials[0].reason == f"ValueError: value=nan: must be a finite real number {where}"
+
+
 def test_a_trial_that_has_reported_nothing_is_not_pruned():
     trial = LiveTrial(0, {}, 0, lambda reports: True)
     assert not trial.should_prune()

@@ -21,6 +21,7 @@ from hpo.trial import Params, TrialState, own
 Objective = Callable[..., Any]
 Adapted = Callable[[Params, "LiveTrial"], Any]
 
+OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")  # the folder of this library
 LAST_STEP = 2**63 - 1  # pruners compare steps as 64-bit integers
 LONGEST_REASON = 2_000  # characters: a reason is kept with its trial, whatever an objective puts into it
 
@@ -260,9 +261,10 @@ def _text_of(reason: Any) -> str | None:
 
 
 def _last_line(error: BaseException) -> str:
-    """Exception and where it was raised, in one line."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{summarised(error)} ({where.filename}:{where.lineno})"
+    """Exception, and where outside this library it was raised, in one line."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(OURS)]
+    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return summarised(error) + where
 
 
 _SHORT = reprlib.Repr()
