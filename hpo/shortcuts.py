@@ -89,7 +89,8 @@ def load_study(
     name : str, optional
         Needed where the storage holds several studies.
     space : Space or mapping, optional
-        Needed where the space has constraints, which are code and not stored; must be the study's own.
+        Needed where the space has constraints, which are code and not stored, or choices other than numbers,
+        strings, truth values, None and tuples of these; must be the study's own.
     searcher : str or Searcher, optional
         Suggests from now on. Needed where the stored one cannot be rebuilt, such as an Optuna sampler.
     pruner : str or Pruner, optional

@@ -25,7 +25,7 @@ def to_json(space: Space) -> dict[str, Any]:
     """Plain JSON that says all there is to say of a space, but for the code of its constraints.
 
     Equal for equal spaces, so that it tells whether two are the same. Constraints are named, and choices
-    that JSON does not have are given by their repr; neither can be rebuilt.
+    that are neither of `JSON_TYPES` nor tuples are given by their repr; neither can be rebuilt.
     """
     return {
         "parameters": [[name, _described(parameter)] for name, parameter in space.parameters.items()],
@@ -39,7 +39,7 @@ def from_json(stored: dict[str, Any]) -> Space:
     Raises
     ------
     SpaceError
-        If it has constraints, or choices that JSON does not have.
+        If it has constraints, or choices that were given by their repr.
     """
     if stored["constraints"]:
         names = ", ".join(stored["constraints"])

@@ -151,6 +151,15 @@ def test_choices_that_json_has_not_come_back_as_what_they_are(tmp_path):
     assert repr([t.params for t in again.trials]) == repr([t.params for t in study.trials])
 
 
+def test_tuples_among_choices_are_stored_and_lists_are_not(tmp_path):
+    layers = {"layers": hpo.Categorical([(64, "relu"), (64, (32, None)), True, 0.5])}
+    hpo.Study(layers, searcher="random", storage=tmp_path / "tuples.db")
+    assert repr(hpo.load_study(tmp_path / "tuples.db").space) == repr(hpo.Space(layers))
+    hpo.Study({"layers": hpo.Categorical([[64], [64, 32]])}, storage=tmp_path / "lists.db")
+    with pytest.raises(ValueError, match=r"'layers': the choice \[64\] is not stored; give the space again"):
+        hpo.load_study(tmp_path / "lists.db")
+
+
 def test_choices_are_known_again_in_another_process(tmp_path):
     file = tmp_path / "runs.db"
     script = (
