@@ -29,7 +29,11 @@ class Results:
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """All trials in the order of their numbers: the study's own records, not to be changed."""
+        """All trials in the order of their numbers: the study's own records, not to be changed.
+
+        What other processes did with a stored study is there from the next `ask`, `enqueue`, `add_trial` or
+        `optimize` on, or when the study is loaded anew.
+        """
         return tuple(self._book.ledger.trials)
 
     @property

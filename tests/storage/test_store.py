@@ -180,6 +180,24 @@ def test_another_searcher_and_pruner_stay_the_studys(tmp_path):
     assert (type(again.searcher), type(again.pruner)) == (hpo.RandomSearcher, hpo.MedianPruner)
 
 
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda study: study.ask(),
+        lambda study: study.enqueue({"x": 0.5}),
+        lambda study: study.add_trial({"x": 0.5}, 9.0),
+        lambda study: study.optimize(lambda params: 9.0, 1, progress=False),
+    ],
+)
+def test_what_others_did_is_seen_with_the_next_trial(tmp_path, look):
+    ours = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=tmp_path / "runs.db")
+    theirs = hpo.load_study(tmp_path / "runs.db")
+    theirs.tell(theirs.ask(), 1.0)
+    assert ours.trials == ()
+    look(ours)
+    assert (len(ours.trials), ours.best_value) == (2, 1.0)
+
+
 def test_what_another_process_made_of_the_definition_is_kept(tmp_path):
     file = tmp_path / "runs.db"
     ours = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file)
