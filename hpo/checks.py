@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import numbers
+import os
+from pathlib import Path
 from typing import Any, TypeGuard
 
 
@@ -52,6 +54,13 @@ def one_of(name: str, value: Any, *allowed: str) -> str:
     if isinstance(value, str) and value in allowed:
         return value
     raise ValueError(f"{name}={value!r}: must be {' or '.join(map(repr, allowed))}")
+
+
+def path_of(name: str, value: Any, what: str) -> Path:
+    """`value` as the path of something, as the error is to say."""
+    if isinstance(value, str | os.PathLike) and str(value):
+        return Path(value)
+    raise ValueError(f"{name}={value!r}: must be the path of {what}")
 
 
 def is_whole(value: Any) -> TypeGuard[int]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hpo.checks import path_of
 from hpo.compare.records import Records
 
 
@@ -29,8 +30,10 @@ class Comparison(Records):
         ------
         FileNotFoundError
             If `out` holds no comparison.
+        ValueError
+            If it is no path.
         """
-        folder = Path(out)
+        folder = path_of("out", out, "a folder")
         file = folder / "comparison.json"
         if not file.exists():
             raise FileNotFoundError(f"out={str(out)!r}: holds no comparison.json")
@@ -54,9 +57,11 @@ class Comparison(Records):
         ------
         ImportError
             Without plotly or jinja2, which are extras.
+        ValueError
+            If `path` is not usable, or no run is finished.
         """
         try:
             from hpo.compare.report import write_report
         except ModuleNotFoundError as error:
             raise ImportError("a report needs plotly and jinja2: pip install plotly jinja2") from error
-        return write_report(self, Path(path))
+        return write_report(self, path_of("path", path, "the page, such as report.html"))

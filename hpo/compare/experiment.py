@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 import cloudpickle
 import joblib
 
-from hpo.checks import number_of_jobs, truth, whole, whole_or_none
+from hpo.checks import number_of_jobs, path_of, truth, whole, whole_or_none
 from hpo.compare.cell import Cell, InterruptedCell, run_cell, versions, write_json
 from hpo.compare.comparison import Comparison
 from hpo.compare.fingerprint import fingerprint, held
@@ -254,10 +253,8 @@ def _labelled(searchers: Any, n_trials: int) -> dict[str, Searcher]:
 
 
 def _folder(out: Any) -> Path:
-    if not isinstance(out, str | os.PathLike) or not str(out):
-        raise ValueError(f"out={out!r}: must be the path of a folder")
     # Absolute, as worker processes are kept between calls and may have begun in another folder.
-    folder = Path(out).absolute()
+    folder = path_of("out", out, "a folder").absolute()
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"out={str(out)!r}: is a file; must be the path of a folder")
     try:

@@ -401,6 +401,14 @@ def test_a_folder_that_is_a_file_is_named(tmp_path):
         run(None)
 
 
+@pytest.mark.parametrize("wrong", [None, 3, ""])
+def test_what_is_no_path_is_refused_by_name(wrong):
+    with pytest.raises(ValueError, match=f"out={wrong!r}: must be the path of a folder"):
+        Comparison.load(wrong)
+    with pytest.raises(ValueError, match=f"path={wrong!r}: must be the path of the page, such as"):
+        Comparison({"tasks": {}, "searchers": [], "cells": []}, []).report(wrong)
+
+
 def test_a_comparison_is_shown_in_a_line():
     plan = {"tasks": {"toy": {}}, "searchers": ["wide", "tpe"], "cells": ["one", "other"]}
     found = Comparison(plan, [{"trials": list(range(1000))}])
