@@ -14,6 +14,7 @@ from hpo.space import Parameter, Space
 from hpo.trial import Array, Trial
 
 WIDEST = 18  # characters of a choice
+FEW = 8  # values of a parameter that are all marked
 
 
 def axis(parameter: Parameter) -> dict[str, Any]:
@@ -24,15 +25,15 @@ def axis(parameter: Parameter) -> dict[str, Any]:
             "type": "category", "categoryorder": "array", "categoryarray": choice_names(parameter),
             "autotickangles": [0, -30, -90],
         }  # fmt: skip
-    if parameter.log:
-        # As wide as the parameter: between two trials there may be no power of ten to mark.
-        ends = math.log10(parameter.first), math.log10(parameter.last)
-        margin, ticks = 0.05 * (ends[1] - ends[0]) or 0.5, _powers(parameter, 3)
-        return {
-            "type": "log", "range": [ends[0] - margin, ends[1] + margin], "tickvals": ticks,
-            "ticktext": _labels(ticks),
-        }  # fmt: skip
-    return {}
+    # As wide as the parameter: between two trials there may be no power of ten to mark, and no whole number.
+    scale = math.log10 if parameter.log else float
+    first, last = scale(parameter.first), scale(parameter.last)
+    margin = 0.05 * last - 0.05 * first or 0.5
+    found = {"type": "log" if parameter.log else "linear", "range": [first - margin, last + margin]}
+    if not parameter.log and parameter.n_cells > FEW:
+        return found
+    ticks = _powers(parameter, 3) if parameter.log else _every_value(parameter)
+    return {**found, "tickvals": ticks, "ticktext": _labels(ticks)}
 
 
 def parallel_axis(name: str, parameter: Parameter, column: Array) -> dict[str, Any]:
@@ -91,15 +92,17 @@ def short(value: Any) -> str:
 def _marks(parameter: Parameter) -> tuple[Array, list[str]]:
     """Unit coordinates of the ticks of a parameter, and their labels: powers of ten on a log scale."""
     alone = Space({"it": dataclasses.replace(parameter, when=None)})  # type: ignore[type-var]
-    if parameter.n_cells <= 8:
-        values = [
-            parameter.value(parameter.first + i * parameter.grid_step) for i in range(int(parameter.n_cells))
-        ]
+    if parameter.n_cells <= FEW:
+        values = _every_value(parameter)
     elif parameter.log:
         values = _powers(parameter, 8)
     else:
         values = [params["it"] for params in alone.decode(np.linspace(0, 1, 5)[:, None])]
     return alone.encode([{"it": value} for value in values])[:, 0], _labels(values)
+
+
+def _every_value(parameter: Parameter) -> list[Any]:
+    return [parameter.value(parameter.first + i * parameter.grid_step) for i in range(int(parameter.n_cells))]
 
 
 def _powers(parameter: Parameter, most: int) -> list[Any]:

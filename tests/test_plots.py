@@ -175,6 +175,15 @@ def test_names_that_differ_in_the_middle_are_clipped_there():
     assert labels == [f"…l number {i} with…" for i in range(3)]
 
 
+def test_slices_mark_whole_numbers_of_whole_numbers():
+    found = hpo.Study({"n": hpo.Int(1, 4), "wide": hpo.Int(0, 20)}, searcher="random", seed=0)
+    found.add_trial({"n": 3, "wide": 9}, 1.0)
+    few, wide = plots.slices(found).layout.xaxis, plots.slices(found).layout.xaxis2
+    assert few.tickvals == (1, 2, 3, 4)
+    assert few.range == pytest.approx((0.85, 4.15))
+    assert wide.range == (-1, 21)
+
+
 def test_slices_name_every_choice_and_mark_every_log_scale():
     space = {
         "kind": hpo.Categorical([1, "1", "<b>", "a choice with so long a name that it hides the plot"]),
