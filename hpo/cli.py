@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -26,7 +28,7 @@ def storage() -> None:
 @storage.command(name="list")
 @click.argument("where", metavar="FILE|URL")
 def list_studies(where: str) -> None:
-    """List the studies of a storage: trials by state, and the best value."""
+    """List the studies of a storage: direction, trials by state, and the best value."""
     from hpo.storage import StorageError, Store, study_names
 
     rows = []
@@ -38,10 +40,48 @@ def list_studies(where: str) -> None:
             finally:
                 store.close()
             counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-            rows.append((repr(name), str(n), counts, "" if best is None else f"{best:.6g}"))
+            value = "" if best is None else f"{best:.6g}"
+            rows.append((repr(name), store.definition["direction"], str(n), counts, value))
     except (StorageError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    _print_table(("study", "trials", "states", "best value"), rows)
+    _print_table(("study", "direction", "trials", "states", "best value"), rows)
+
+
+@storage.command()
+@click.argument("where", metavar="FILE|URL")
+@click.argument("name", required=False)
+def show(where: str, name: str | None) -> None:
+    """Show a study: how it searches, its trials by state, and the best configuration.
+
+    NAME is needed where there are several.
+    """
+    study = _opened(where, name)
+    states = Counter(str(trial.state) for trial in study.trials)
+    rows = [
+        ("searcher", f"{study.searcher}, to {study.direction}, seed {study.seed}"),
+        ("trials", ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"),
+    ]
+    if states["complete"]:
+        best = study.best_trial
+        rows += [("best value", f"{best.value:.6g}, of trial {best.number}")]
+        rows += [(name, repr(value)) for name, value in best.params.items()]
+    _print_table(("study", repr(study.name)), rows)
+
+
+@storage.command()
+@click.argument("where", metavar="FILE|URL")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("name", required=False)
+def export(where: str, table: Path, name: str | None) -> None:
+    """Write the trials of a study as a CSV file, a row a trial.
+
+    TABLE must not exist. NAME is needed where there are several studies.
+    """
+    frame = _opened(where, name).dataframe()
+    try:
+        frame.to_csv(table, index=False, mode="x")
+    except OSError as error:
+        raise click.ClickException(f"TABLE={str(table)!r}: {error.strerror or error}") from error
 
 
 @storage.command()
@@ -66,6 +106,16 @@ def recover(damaged: Path, new: Path) -> None:
     ]
     _print_table(("study", "trials saved", "numbers lost"), rows)
     sys.exit(1 if any(study.lost for study in saved) else 0)
+
+
+def _opened(where: str, name: str | None) -> Any:
+    from hpo.storage import StorageError
+    from hpo.stored import StoredStudy
+
+    try:
+        return StoredStudy(where, name)
+    except (StorageError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

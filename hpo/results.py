@@ -5,27 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from hpo.book import Book
-from hpo.searchers import Searcher
-from hpo.space import Space
 from hpo.trial import Params, Trial, TrialState, handed_out
 
 
 class Results:
     """The reading half of a `Study`."""
 
-    space: Space
-    direction: str
-    searcher: Searcher
-    name: str
     _book: Book
-
-    def __repr__(self) -> str:
-        best = self._book.ledger.best
-        found = "" if best is None else f", best_value={best.value!r}"
-        return (
-            f"<Study {self.name!r}: {self.direction} over {len(self.space)} parameters with "
-            f"{type(self.searcher).__name__}, {len(self._book.ledger)} trials{found}>"
-        )
 
     @property
     def trials(self) -> tuple[Trial, ...]:

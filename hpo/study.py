@@ -92,6 +92,14 @@ class Study(Results):
                 self._rehearse()  # a study that cannot suggest is not stored: the next one can have its name
             self._keep_in(Store.create(storage, name, self._definition()))
 
+    def __repr__(self) -> str:
+        best = self._book.ledger.best
+        found = "" if best is None else f", best_value={best.value!r}"
+        return (
+            f"<Study {self.name!r}: {self.direction} over {len(self.space)} parameters with "
+            f"{type(self.searcher).__name__}, {len(self._book.ledger)} trials{found}>"
+        )
+
     # -- running -----------------------------------------------------------------------------
 
     def optimize(

@@ -42,7 +42,8 @@ MAY_IMPORT = {
     "hpo.ledger": ("hpo.space", "hpo.trial"),
     "hpo.interrupts": (),
     "hpo.book": ("hpo.trial", "hpo.ledger", "hpo.execution", "hpo.interrupts"),
-    "hpo.results": ("hpo.space", "hpo.trial", "hpo.searchers", "hpo.book", "hpo.recommendation"),
+    "hpo.results": ("hpo.trial", "hpo.book", "hpo.recommendation"),
+    "hpo.stored": ("hpo.space", "hpo.storage", "hpo.ledger", "hpo.book", "hpo.results"),
     "hpo.suggest": (
         "hpo.space",
         "hpo.trial",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
@@ -46,7 +47,12 @@ def from_json(stored: dict[str, Any]) -> Space:
         raise SpaceError(
             f"space: its constraints ({names}) are code, which is not stored; give the space again"
         )
-    return Space({name: _rebuilt(name, parameter) for name, parameter in stored["parameters"]})
+    return _space(stored, _value)
+
+
+def outline(stored: dict[str, Any]) -> Space:
+    """The space as far as it is stored, to look at its trials: no constraints, choices as they are called."""
+    return _space(stored, lambda _, value: _called(value))
 
 
 def _described(parameter: Parameter) -> dict[str, Any]:
@@ -70,13 +76,18 @@ def _named(value: Any) -> str:
     return ADDRESS.sub("", repr(value))
 
 
-def _rebuilt(name: str, stored: dict[str, Any]) -> Parameter:
-    fields = {field: _value(name, stored[field]) for field in FIELDS[stored["kind"]]}
-    when = stored["when"] and {
-        parent: [_value(name, v) for v in values] for parent, values in stored["when"].items()
-    }
-    parameter: Parameter = KINDS[stored["kind"]](**fields, when=when)
-    return parameter
+def _space(stored: dict[str, Any], value: Callable[[str, Any], Any]) -> Space:
+    """The space without constraints; `value` makes what it was of a parameter's name and a stored value."""
+
+    def rebuilt(name: str, parameter: dict[str, Any]) -> Parameter:
+        fields = {field: value(name, parameter[field]) for field in FIELDS[parameter["kind"]]}
+        when = parameter["when"] and {
+            parent: [value(name, v) for v in values] for parent, values in parameter["when"].items()
+        }
+        found: Parameter = KINDS[parameter["kind"]](**fields, when=when)
+        return found
+
+    return Space({name: rebuilt(name, parameter) for name, parameter in stored["parameters"]})
 
 
 def _value(name: str, stored: Any) -> Any:
@@ -85,3 +96,9 @@ def _value(name: str, stored: Any) -> Any:
     if "tuple" in stored:
         return tuple(_value(name, v) for v in stored["tuple"])
     raise SpaceError(f"parameter {name!r}: the choice {stored['repr']} is not stored; give the space again")
+
+
+def _called(stored: Any) -> Any:
+    if not isinstance(stored, dict):
+        return stored
+    return tuple(map(_called, stored["tuple"])) if "tuple" in stored else stored["repr"]

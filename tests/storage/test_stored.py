@@ -1,0 +1,80 @@
+"""The command shows and exports stored studies as they stand, and leaves them so."""
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import hpo
+from hpo.cli import main
+from hpo.storage import StorageError
+from hpo.stored import StoredStudy
+from tests.storage.test_store import RICH
+
+
+def command(*arguments):
+    return CliRunner(env={"COLUMNS": "200"}).invoke(main, ["storage", *map(str, arguments)])
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Three trials of a study with constraints and with choices that are not stored, the last one running."""
+    where = tmp_path / "runs.db"
+    space = hpo.Space(RICH, constraints=[lambda params: True])
+    study = hpo.Study(space, direction="maximize", searcher="random", seed=3, storage=where, name="rich")
+    study.tell(study.ask(), 0.25)
+    study.tell(study.ask(), state="failed", reason="too hot")
+    study.ask()
+    return where
+
+
+def test_a_study_is_shown_with_its_best_configuration(file):
+    shown = command("show", file)
+    assert shown.exit_code == 0, shown.output
+    rows = [
+        [cell.strip() for cell in line.split("│")[1:-1]] for line in shown.output.splitlines() if "│" in line
+    ]
+    best = StoredStudy(file).best_params
+    assert rows == [
+        ["searcher", "RandomSearcher, to maximize, seed 3"],
+        ["trials", "1 complete, 1 failed, 1 running"],
+        ["best value", "0.25, of trial 0"],
+        *([name, repr(value)] for name, value in best.items()),
+    ]
+    assert best["size"] in {"<Size.SMALL: 1>", "<Size.LARGE: 2>"}
+    hpo.Study({"x": hpo.Float(0, 1)}, storage=file, name="empty")
+    assert "none" in command("show", file, "empty").output
+
+
+def test_trials_are_exported_a_row_each_and_never_over_a_file(file, tmp_path):
+    table = tmp_path / "trials.csv"
+    assert command("export", file, table).exit_code == 0
+    frame = pd.read_csv(table)
+    assert frame["state"].tolist() == ["complete", "failed", "running"]
+    assert frame["value"][0] == 0.25
+    assert frame["reason"][1] == "too hot"
+    assert set(frame) >= {f"params_{name}" for name in RICH}
+    written = table.read_bytes()
+    assert "File exists" in command("export", file, table).output
+    assert table.read_bytes() == written
+    assert "nowhere" in command("export", file, tmp_path / "nowhere" / "trials.csv").output
+
+
+def test_looking_at_a_study_takes_no_part_in_it(file):
+    before = file.read_bytes()
+    assert StoredStudy(file).trials[2].state == "running"  # though nobody runs it
+    assert command("list", file).exit_code == 0
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("verb", ["show", "export"])
+def test_what_is_not_there_is_said(file, verb, tmp_path):
+    rest = [tmp_path / "new.csv"] if verb == "export" else []
+    for arguments, message in [
+        ((verb, tmp_path / "none.db", *rest), "there is no such file"),
+        ((verb, file, *rest, "other"), "holds 'rich'"),
+    ]:
+        refused = command(*arguments)
+        assert refused.exit_code == 1
+        assert message in refused.output
+    with pytest.raises(StorageError, match="holds 'rich'"):
+        StoredStudy(file, "other")
