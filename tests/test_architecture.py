@@ -60,6 +60,7 @@ MAY_IMPORT = {
         "hpo.space",
         "hpo.trial",
         "hpo.searchers",
+        "hpo.execution",
         "hpo.study",
         "hpo.axes",
         "hpo.plots",

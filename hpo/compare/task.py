@@ -8,6 +8,7 @@ from typing import Any
 
 from hpo.checks import one_of, takes
 from hpo.compare.fingerprint import fingerprint, held, of_code
+from hpo.execution import adapted
 from hpo.space import Space
 
 
@@ -49,8 +50,7 @@ class Task:
     unit: str = ""
 
     def __post_init__(self) -> None:
-        if not callable(self.objective):
-            raise ValueError(f"objective={self.objective!r}: must be callable")
+        adapted(self.objective)  # refuses what no study could call
         # Both are called after trials were spent, and a run whose test failed is not tested again.
         for name, n, arguments in (("evaluate", 1, "params"), ("test", 2, "params and seed")):
             value = getattr(self, name)

@@ -7,7 +7,17 @@ of them, `reports` keep what a trial said before it was killed), `executors` eve
 """
 
 from hpo.execution.options import Options
-from hpo.execution.outcome import LiveTrial, Objective, Outcome, TrialPruned, told
+from hpo.execution.outcome import LiveTrial, Objective, Outcome, TrialPruned, adapted, told
 from hpo.execution.runners import Runner, make_runner
 
-__all__ = ["LiveTrial", "Objective", "Options", "Outcome", "Runner", "TrialPruned", "make_runner", "told"]
+__all__ = [
+    "LiveTrial",
+    "Objective",
+    "Options",
+    "Outcome",
+    "Runner",
+    "TrialPruned",
+    "adapted",
+    "make_runner",
+    "told",
+]

@@ -166,8 +166,10 @@ def adapted(objective: Objective) -> Adapted:
     Raises
     ------
     ValueError
-        If it takes other arguments, or `trial` where params come, as Optuna's objectives do.
+        If it is no function, takes other arguments, or `trial` where params come, as Optuna's objectives do.
     """
+    if not callable(objective):
+        raise ValueError(f"objective={objective!r}: must be a function of params, or of params and trial")
     try:
         signature = inspect.signature(objective)
     except (TypeError, ValueError):  # some functions of C say nothing of themselves

@@ -33,9 +33,7 @@ def make_runner(objective: Objective, options: Options) -> Runner:
     ValueError
         If the objective is no function, or cannot be sent there.
     """
-    if not callable(objective):
-        raise ValueError(f"objective={objective!r}: must be a function of params, or of params and trial")
-    adapted(objective)  # refuses one that takes other arguments, before a worker is made for it
+    adapted(objective)  # refuses what cannot be called so, before a worker is made for it
     n_jobs = options.n_jobs
     if options.executor is not None:
         from hpo.execution.executors import ExecutorRunner

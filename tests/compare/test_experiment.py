@@ -134,7 +134,8 @@ def test_a_changed_definition_is_refused(tmp_path, change, field):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"objective": None}, "objective=None: must be callable"),
+        ({"objective": None}, "objective=None: must be a function of params, or of params and trial"),
+        ({"objective": lambda: 0.0}, "objective=.*: must take params, or params and trial, and no more"),
         ({"evaluate": 3}, "evaluate=3: must be a function of params, or None"),
         ({"evaluate": score}, "evaluate=.*score.*: must be a function of params, or None"),
         ({"test": truth}, "test=.*truth.*: must be a function of params and seed, or None"),
