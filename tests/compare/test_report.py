@@ -114,6 +114,15 @@ def test_names_are_shown_as_they_stand(tmp_path):
     assert "no test set" in page.read_text()
 
 
+def test_a_library_called_like_a_searcher_has_no_colour(toy, tmp_path):
+    plan = {**toy.plan, "searchers": ["numpy"], "baseline": "numpy"}
+    cells = [{**cell, "searcher": "numpy"} for cell in toy.cells if cell["searcher"] == "tpe"]
+    page = hpo.compare.Comparison(plan, cells).report(tmp_path / "report.html").read_text()
+    measured, versions = page.split("<figcaption>Versions and machine")
+    assert "></i>numpy</th>" in measured
+    assert '<th scope="row" class="name">numpy</th>' in versions
+
+
 def test_incumbents_are_chosen_by_what_was_seen_and_valued_without_noise():
     seen, true = [3.0, None, 2.0, 2.5, 1.0], [2.9, None, 2.2, 1.9, 1.4]
     trials = [{"value": v, "noise_free": t} for v, t in zip(seen, true)]
