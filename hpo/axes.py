@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hpo.space import Parameter, Space
+from hpo.space import Float, Parameter, Space
 from hpo.trial import Array, Trial
 
 WIDEST = 18  # characters of a choice
@@ -53,6 +53,16 @@ def value_axis(trials: Sequence[Trial]) -> dict[str, Any]:
     values = [t.value for t in trials if t.value is not None]
     low, high = min(values), max(values)
     return {"type": "log", "exponentformat": "power"} if 0 < low < high / 1000 else {}
+
+
+def parallel_value_axis(trials: Sequence[Trial]) -> dict[str, Any]:
+    """Axis of the values in parallel coordinates, logarithmic where that of the other figures is."""
+    values = [t.value for t in trials if t.value is not None]
+    if not value_axis(trials):
+        return {"label": "value", "values": values}
+    scale = Float(min(values), max(values), log=True)
+    column = Space({"value": scale}).encode([{"value": value} for value in values])[:, 0]
+    return parallel_axis("value", scale, column)
 
 
 def choice_names(parameter: Any) -> list[str]:

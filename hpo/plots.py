@@ -14,6 +14,7 @@ from hpo.axes import (
     literal,
     names_in_two_lines,
     parallel_axis,
+    parallel_value_axis,
     short,
     two_lines,
     value_axis,
@@ -68,15 +69,19 @@ def parallel_coordinates(study: Study) -> go.Figure:
         raise ValueError(
             f"study: has {len(study.space)} parameters; this figure has room for {MOST_AXES - 1}"
         )
-    values = [t.value for t in trials]
     axes = [parallel_axis(*p, u) for p, u in zip(study.space.parameters.items(), _encoded(study, trials).T)]
     left = max(80, 20 + 6 * max(map(len, axes[0]["ticktext"])))
+    value = parallel_value_axis(trials)
+    bar = {
+        "title": {"text": "objective value", "side": "right"},
+        "tickvals": value.get("tickvals"), "ticktext": value.get("ticktext"),
+    }  # fmt: skip
     line = {
-        "color": values, "colorscale": "Cividis", "reversescale": study.direction == "minimize",
-        "colorbar": {"title": {"text": "objective value", "side": "right"}},
+        "color": value["values"], "colorscale": "Cividis", "reversescale": study.direction == "minimize",
+        "colorbar": bar,
     }  # fmt: skip
     # With the value as an axis there is a line to see where there is one parameter only.
-    figure = go.Figure(go.Parcoords(dimensions=[*axes, {"label": "value", "values": values}], line=line))
+    figure = go.Figure(go.Parcoords(dimensions=[*axes, value], line=line))
     return styled(figure, "", "").update_layout(
         margin={"l": left, "r": 40, "t": 70, "b": 40},
         width=None if len(axes) <= 8 else left + 120 * len(axes),

@@ -216,6 +216,15 @@ def test_values_that_span_decades_are_on_a_log_scale(lowest, kind):
     )
     assert plots.history(found).layout.yaxis.type == kind
     assert plots.slices(found).layout.yaxis.type == kind
+    lines = plots.parallel_coordinates(found).data[0]
+    last, values = lines.dimensions[-1], [t.value for t in found.trials]
+    np.testing.assert_array_equal(lines.line.color, last["values"])
+    assert lines.line.colorbar.ticktext == last.ticktext
+    if kind is None:
+        assert list(last["values"]) == values
+    else:
+        assert last["values"] == pytest.approx(np.log10(values) / 20)
+        assert dict(zip(last.ticktext, last.tickvals))["1e+12"] == pytest.approx(0.6)
 
 
 def many(n):
