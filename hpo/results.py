@@ -33,7 +33,7 @@ class Results:
         """
         best = self._book.ledger.best
         if best is None:
-            raise ValueError(f"best_trial: {self._why_none()}")
+            raise ValueError(self._why_none())
         return handed_out(best)
 
     @property
@@ -62,7 +62,7 @@ class Results:
         complete = [trial.number for trial in ledger.trials if trial.state is TrialState.COMPLETE]
         number = recommend(ledger.space, ledger.history(len(ledger), window=None), complete)
         if number is None:
-            raise ValueError(f"recommend: {self._why_none()}")
+            raise ValueError(self._why_none())
         return handed_out(ledger.trials[number])
 
     def dataframe(self) -> Any:
@@ -90,7 +90,7 @@ class Results:
         return frame.astype({"number": int, "value": float, "seconds": float, "search_seconds": float})
 
     def _why_none(self) -> str:
-        return f"none of the {len(self._book.ledger)} trials is complete{self._latest_failure()}"
+        return f"study: none of the {len(self._book.ledger)} trials is complete{self._latest_failure()}"
 
     def _latest_failure(self) -> str:
         """What the latest failed trial says, as the end of a message."""

@@ -496,7 +496,7 @@ def test_of_two_trials_the_better_one_is_recommended(values):
 
 def test_nothing_complete_nothing_recommended():
     study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
-    with pytest.raises(ValueError, match="recommend: none of the 0 trials"):
+    with pytest.raises(ValueError, match="study: none of the 0 trials"):
         study.recommend()
 
 
@@ -668,8 +668,9 @@ def test_when_every_trial_fails_it_is_said_why():
     with warnings.catch_warnings():  # not where one of them is another
         warnings.simplefilter("error")
         hpo.Study(SPACE, searcher="random").optimize(_fails_but_once, n_trials=4, progress=False)
-    with pytest.raises(ValueError, match=r"best_trial: none of the 3 trials is complete; the latest .*'x'"):
-        study.best_trial  # noqa: B018
+    for name in ("best_trial", "best_value", "best_params"):
+        with pytest.raises(ValueError, match=r"^study: none of the 3 trials is complete; the latest .*'x'"):
+            getattr(study, name)
     assert repr(study) == "<Study 'study': minimize over 2 parameters with RandomSearcher, 3 trials>"
     study.add_trial({"x": 0.5, "n": 1}, 0.25)
     assert repr(study).endswith("RandomSearcher, 4 trials, best_value=0.25>")
