@@ -71,9 +71,9 @@ def recover(damaged: str | Path, new: str | Path) -> list[Saved]:
     source, target = Path(damaged), Path(new)
     if not source.is_file():
         raise StorageError(f"damaged={str(source)!r}: there is no such file")
-    if target.exists():
-        raise StorageError(f"new={str(target)!r}: exists already; name a file that does not")
     try:
+        if target.exists():
+            raise StorageError(f"new={str(target)!r}: exists already; name a file that does not")
         return _recovered(source, target)
     except (OSError, DBAPIError) as error:
         why = first_line(error) if isinstance(error, DBAPIError) else error
@@ -92,7 +92,10 @@ def _recovered(source: Path, target: Path) -> list[Saved]:
     if not found:
         kept = f"{len(orphans)} trials are in {left.name}" if orphans else "nor did any trial"
         raise StorageError(f"damaged={str(source)!r}: no study's definition came through; {kept}")
-    engine = connect(target, create=True)
+    try:
+        engine = connect(target, create=True)
+    except StorageError as error:  # it speaks of `storage`, which nobody gave here
+        raise OSError(str(error).removeprefix(f"storage={str(target)!r}: ")) from error
     try:
         with engine.begin() as connection:
             return _written(connection, found, rows)

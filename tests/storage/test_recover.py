@@ -291,3 +291,9 @@ def test_trials_without_a_definition_and_a_place_are_an_error_that_says_so(store
     file.write_bytes(file.read_bytes().replace(b'"second"', b'"s?cond"'))
     with pytest.raises(StorageError, match=r"new=.*nowhere.*could not be made"):
         recover(file, tmp_path / "nowhere" / "new.db")
+
+
+@pytest.mark.parametrize(("name", "why"), [("nowhere/new.db", "the folder "), ("x" * 300, "[Errno ")])
+def test_a_place_that_cannot_be_is_named_as_the_new_file(stored, tmp_path, name, why):
+    refused = CliRunner().invoke(main, ["storage", "recover", str(stored[0]), str(tmp_path / name)])
+    assert refused.output.startswith(f"Error: new={str(tmp_path / name)!r}: could not be made ({why}")
