@@ -22,8 +22,7 @@ def axis(parameter: Parameter) -> dict[str, Any]:
     if hasattr(parameter, "choices"):
         # Long names of choices are turned to the left: to the right of the last panel is the bar of colours.
         return {
-            "type": "category", "categoryorder": "array", "categoryarray": choice_names(parameter),
-            "autotickangles": [0, -30, -90],
+            "type": "category", "categoryarray": choice_names(parameter), "autotickangles": [0, -30, -90],
         }  # fmt: skip
     # As wide as the parameter: between two trials there may be no power of ten to mark, and no whole number.
     scale = math.log10 if parameter.log else float
