@@ -1,5 +1,6 @@
 """Figures of a study show its trials, with every axis named and every name literal."""
 
+import math
 import subprocess
 import sys
 
@@ -35,6 +36,7 @@ def test_history_has_every_complete_trial_and_its_best(study):
     assert [text.split("<br>")[:2] for text in dots.text] == [
         [f"trial {t.number}: complete", f"value {t.value:.6g}"] for t in complete
     ]
+    assert list(line.x) == list(dots.x)
     assert line.y[-1] == study.best_value
     assert np.all(np.diff(line.y) <= 0)
 
@@ -60,6 +62,15 @@ def test_hovering_over_a_trial_tells_what_it_was(study):
         assert any(line.startswith(told) for line in others)
 
 
+def test_hovering_shows_choices_as_they_stand_and_the_beginning_of_a_traceback():
+    study = hpo.Study({"kind": ["<b>", "a"]}, searcher="random")
+    study.enqueue({"kind": "<b>"})
+    study.tell(study.ask(), state="failed", reason="x" * 1000)
+    study.add_trial({"kind": "<b>"}, 1.0)
+    (bar,) = plots.timeline(study).data
+    assert bar.text[0].split("<br>")[1:] == ["kind = &lt;b&gt;", "x" * 200]
+
+
 def test_the_best_so_far_of_what_is_maximised_goes_up():
     found = hpo.maximize(
         lambda p: p["x"], {"x": hpo.Float(0, 1)}, searcher="random", n_trials=9, seed=0, progress=False
@@ -75,6 +86,13 @@ def test_slices_have_a_named_panel_a_parameter(study):
     titles = [figure.layout[f"xaxis{i or ''}"].title.text for i in ("", 2, 3, 4)]
     assert titles == ["x&lt;b&gt;", "lr", "kind", "momentum"]
     assert figure.layout.xaxis2.type == "log"
+    assert figure.layout.yaxis2.matches == figure.layout.yaxis3.matches == "y"  # comparable across a row
+    complete = [t for t in study.trials if t.state == "complete"]
+    for panel, name in zip(figure.data, ("x<b>", "lr", "kind", "momentum")):
+        assert list(zip(panel.x, panel.y)) == [
+            (t.params[name], t.value) for t in complete if name in t.params
+        ]
+    assert plots.slices(many(1)).layout.xaxis.domain == (0, 1)  # one panel has all of the width
 
 
 def test_one_bar_of_colours_is_that_of_all_slices(study):
@@ -92,6 +110,12 @@ def test_importance_finds_what_matters(study):
     assert bars.y[-1] == "x&lt;b&gt;"
     assert sum(bars.x) == pytest.approx(100)
     assert list(bars.text) == [f"{share:.0f}%" for share in bars.x]
+    assert min(bars.x) >= 0
+
+
+def test_nothing_explains_values_that_are_all_the_same():
+    found = hpo.minimize(lambda p: 1.0, {"x": hpo.Float(0, 1)}, searcher="random", n_trials=4, progress=False)
+    assert list(plots.importance(found).data[0].x) == [0]
 
 
 def test_importance_has_a_row_a_name_whatever_it_looks_like():
@@ -124,25 +148,34 @@ def test_importance_has_no_scale(scale):
 
 
 def test_parallel_coordinates_show_absent_parameters(study):
-    dimensions = plots.parallel_coordinates(study).data[0].dimensions
+    lines = plots.parallel_coordinates(study).data[0]
+    dimensions = lines.dimensions
+    assert lines.line.reversescale  # the best is bright
     assert [axis.label for axis in dimensions] == ["x&lt;b&gt;", "lr", "kind", "momentum", "value"]
     assert "absent" in dimensions[3].ticktext
     assert list(dimensions[2].ticktext) == ["sgd", "adam"]
+    places, foot = dimensions[3]["values"], dimensions[3].tickvals[0]
+    absent = ["momentum" not in t.params for t in study.trials if t.state == "complete"]
+    assert [place == foot for place in places] == absent
+    assert min(places) == dimensions[3].range[0] == foot < 0
 
 
 def test_ticks_of_a_log_scale_are_powers_of_ten_and_long_names_have_two_lines():
     space = {
         "gradient_boosting__learning_rate_of_all": hpo.Float(1e-3, 1e3, log=True),
         "n": hpo.Int(3, 2000, log=True),
-        "narrow": hpo.Float(2, 40, log=True),
+        "narrow": hpo.Float(2, 400, log=True),
+        "learning rate of all": hpo.Float(math.nextafter(1, 2), math.nextafter(100, 0), log=True),
     }
     study = hpo.minimize(lambda p: p["n"], space, searcher="random", n_trials=4, seed=0, progress=False)
-    rate, n, narrow, _ = plots.parallel_coordinates(study).data[0].dimensions
+    rate, n, narrow, computed, _ = plots.parallel_coordinates(study).data[0].dimensions
     assert list(rate.ticktext) == ["0.001", "0.01", "0.1", "1", "10", "100", "1000"]
     assert list(n.ticktext) == ["10", "100", "1000"]
-    assert list(narrow.ticktext) == ["2", "10", "40"]
+    assert list(narrow.ticktext) == ["2", "10", "100", "400"]
+    assert list(computed.ticktext) == ["1", "10", "100"]  # though both ends are a hair's breadth within
     assert np.allclose(rate.tickvals, np.linspace(0, 1, 7))
-    assert len(rate.label.split("<br>")) == 2
+    assert rate.label == "gradient_boostin<br>…ing_rate_of_all"
+    assert computed.label == "learning rate of<br>all"
     layout = plots.slices(study, columns=1).layout
     assert layout.xaxis.title.text.count("<br>") == 1
     assert layout.yaxis3.title.text == "objective value"  # a row each
@@ -161,10 +194,14 @@ def test_ticks_of_parallel_coordinates_stand_where_their_values_are():
 
 def test_labels_of_different_values_differ_and_are_what_users_wrote():
     choices = [1, "1", "<b>", "a choice with so long a name that it hides the plot"]
-    space = {"kind": hpo.Categorical(choices), "narrow": hpo.Float(1000, 1000.4)}
+    alike = [f"a kernel number {a} {10 * 'with '}{b} with words" for a, b in [(1, 1), (1, 2), (2, 1)]]
+    space = {"kind": choices, "narrow": hpo.Float(1000, 1000.4), "alike": alike}
     found = hpo.minimize(lambda p: 1.0, space, searcher="random", n_trials=9, seed=0, progress=False)
-    kind, narrow = plots.parallel_coordinates(found).data[0].dimensions[:2]
+    figure = plots.parallel_coordinates(found)
+    kind, narrow, differ = figure.data[0].dimensions[:3]
     assert list(kind.ticktext) == ["1", "'1'", "<b>", "a choice… the plot"]
+    assert figure.layout.margin.l > 6 * 18  # room for them beside the first axis
+    assert list(differ.ticktext) == alike  # neither their ends nor one part tells them apart
     assert list(narrow.ticktext) == ["1000.0", "1000.1", "1000.2", "1000.3", "1000.4"]
 
 
@@ -176,24 +213,28 @@ def test_names_that_differ_in_the_middle_are_clipped_there():
 
 
 def test_slices_mark_whole_numbers_of_whole_numbers():
-    found = hpo.Study({"n": hpo.Int(1, 4), "wide": hpo.Int(0, 20)}, searcher="random", seed=0)
-    found.add_trial({"n": 3, "wide": 9}, 1.0)
-    few, wide = plots.slices(found).layout.xaxis, plots.slices(found).layout.xaxis2
+    space = {"n": hpo.Int(1, 4), "wide": hpo.Int(0, 20), "eight": hpo.Int(1, 8)}
+    found = hpo.Study(space, searcher="random", seed=0)
+    found.add_trial({"n": 3, "wide": 9, "eight": 8}, 1.0)
+    layout = plots.slices(found).layout
+    few, wide, eight = layout.xaxis, layout.xaxis2, layout.xaxis3
     assert few.tickvals == (1, 2, 3, 4)
+    assert eight.tickvals == tuple(range(1, 9))
+    assert len(plots.parallel_coordinates(found).data[0].dimensions[2].tickvals) == 8
     assert few.range == pytest.approx((0.85, 4.15))
     assert wide.range == (-1, 21)
 
 
 def test_slices_name_every_choice_and_mark_every_log_scale():
     space = {
-        "kind": hpo.Categorical([1, "1", "<b>", "a choice with so long a name that it hides the plot"]),
+        "kind": hpo.Categorical([1, "1", "&lt;", "a choice with so long a name that it hides the plot"]),
         "within a decade": hpo.Float(2e-3, 8e-3, log=True),
         "all there is": hpo.Float(1e-320, 1e300, log=True),
         "constant": hpo.Float(5, 5, log=True),
     }
     found = hpo.minimize(lambda p: 1.0, space, searcher="random", n_trials=30, seed=0, progress=False)
     figure = plots.slices(found)
-    order = ["1", "'1'", "&lt;b&gt;", "a choice… the plot"]
+    order = ["1", "'1'", "&amp;lt;", "a choice… the plot"]
     assert list(figure.layout.xaxis.categoryarray) == order
     assert set(figure.data[0].x) == set(order)
     for i, name in enumerate(list(space)[1:], 2):
@@ -225,6 +266,23 @@ def test_values_that_span_decades_are_on_a_log_scale(lowest, kind):
     else:
         assert last["values"] == pytest.approx(np.log10(values) / 20)
         assert dict(zip(last.ticktext, last.tickvals))["1e+12"] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(("highest", "kind"), [(999.0, None), (1001.0, "log")])
+def test_values_of_three_decades_are_on_a_log_scale(highest, kind):
+    found = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random")
+    for value in (1.0, highest):
+        found.add_trial({"x": 0.5}, value)
+    assert plots.history(found).layout.yaxis.type == kind
+
+
+def test_names_of_choices_have_room_below_their_row_and_nowhere_else():
+    choices, number = hpo.Categorical(["a", "eighteen_letters__"]), hpo.Float(0, 1)
+    heights = []
+    for space in ({"x": number, "y": number}, {"x": number, "k": choices}, {"k": choices, "x": number}):
+        found = hpo.minimize(lambda p: 1.0, space, searcher="random", n_trials=1, progress=False)
+        heights.append(plots.slices(found, columns=1).layout.height)
+    assert heights[0] == heights[1] < heights[2] - 100
 
 
 def many(n):
@@ -273,6 +331,7 @@ def test_timeline_has_only_what_ran():
     figure = plots.timeline(begun)
     assert [number for bar in figure.data for number in bar.y] == [0, 1, 2]
     assert figure.layout.yaxis.autorange == "reversed"  # the first on top
+    assert figure.layout.barmode == "overlay"  # whatever its state, a bar is at its number
 
 
 def test_too_few_trials_are_refused():
