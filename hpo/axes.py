@@ -95,7 +95,8 @@ def names_in_two_lines(names: Sequence[str], width: int) -> list[str]:
 
 
 def short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """A value in few characters; a choice that is a float and more than that, by its own name."""
+    return f"{value:.4g}" if type(value) is float else str(value)
 
 
 def _marks(parameter: Parameter) -> tuple[Array, list[str]]:
@@ -129,8 +130,7 @@ def _powers(parameter: Parameter, most: int) -> list[Any]:
 def _labels(values: Sequence[Any]) -> list[str]:
     """Texts of different values that differ as well: plotly merges equal ones. Long ones are clipped."""
     texts = [short(value) for value in values]
-    for write in (str, repr):
-        texts = [write(v) if texts.count(text) > 1 else text for v, text in zip(values, texts)]
+    texts = [repr(v) if texts.count(text) > 1 else text for v, text in zip(values, texts)]
     labels = _told_apart(texts, [_clipped(text) for text in texts], WIDEST)
     return labels if len(set(labels)) == len(labels) else texts
 

@@ -1,5 +1,6 @@
 """Figures of a study show its trials, with every axis named and every name literal."""
 
+import enum
 import math
 import subprocess
 import sys
@@ -203,6 +204,19 @@ def test_labels_of_different_values_differ_and_are_what_users_wrote():
     assert figure.layout.margin.l > 6 * 18  # room for them beside the first axis
     assert list(differ.ticktext) == alike  # neither their ends nor one part tells them apart
     assert list(narrow.ticktext) == ["1000.0", "1000.1", "1000.2", "1000.3", "1000.4"]
+
+
+class Rate(float, enum.Enum):
+    SLOW = 0.1
+    FAST = 0.5
+
+
+def test_choices_that_are_numbers_with_a_name_have_it():
+    found = hpo.Study({"rate": list(Rate)}, searcher="random")
+    found.add_trial({"rate": Rate.FAST}, 1.0)
+    assert plots.parallel_coordinates(found).data[0].dimensions[0].ticktext == ("Rate.SLOW", "Rate.FAST")
+    assert list(plots.slices(found).data[0].x) == ["Rate.FAST"]
+    assert plots.history(found).data[0].text[0].endswith("<br>rate = Rate.FAST")
 
 
 def test_names_that_differ_in_the_middle_are_clipped_there():

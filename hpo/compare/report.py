@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from hpo.axes import short
 from hpo.compare import figures
 from hpo.compare.digits import column, counted, number, p_is, p_value
 from hpo.compare.headline import headline, listed, overall
@@ -306,8 +307,7 @@ def _embedded(figure: go.Figure, identity: str) -> Markup:
 
 
 def _params(params: Mapping[str, Any]) -> str:
-    shown: Callable[[Any], str] = lambda v: f"{v:.4g}" if isinstance(v, float) else str(v)  # noqa: E731
-    return ", ".join(f"{name} = {shown(value)}" for name, value in params.items())
+    return ", ".join(f"{name} = {short(value)}" for name, value in params.items())
 
 
 def _markdown(text: Any) -> str:
