@@ -23,6 +23,8 @@ from sqlalchemy.exc import OperationalError
 import hpo
 from hpo.cli import main
 from hpo.storage import StorageError, statements
+from hpo.storage.connection import connect
+from hpo.storage.database import Database
 from hpo.storage.store import Store
 
 SPACE = hpo.Space({"x": hpo.Float(0, 1), "n": hpo.Int(1, 5), "k": hpo.Categorical(["a", ("b", 1)])})
@@ -210,6 +212,40 @@ def test_what_another_process_made_of_the_definition_is_kept(tmp_path):
     assert (again.window, type(again.searcher)) == (3, hpo.GridSearcher)
 
 
+def test_what_becomes_of_one_study_leaves_the_others_of_the_file_as_they_were(tmp_path):
+    file = tmp_path / "runs.db"
+    for name in ("second", "first"):
+        hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=file, name=name)
+    hpo.load_study(file, "second", searcher="grid").add_trial({"x": 0.5}, 0.5)
+    other = hpo.load_study(file, "first")
+    other.add_trial({"x": 0.25}, 0.25)
+    other.enqueue({"x": 0.75})
+    assert type(other.searcher) is hpo.RandomSearcher
+    with pytest.raises(StorageError, match=r"name=None: .* holds 'second', 'first'$"):
+        hpo.load_study(file)
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(main, ["storage", "list", str(file)])
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.output.splitlines()[3:-1]]
+    assert rows == [
+        ["'second'", "minimize", "1", "1 complete", "0.5"],
+        ["'first'", "minimize", "2", "1 complete, 1 queued", "0.25"],
+    ]
+
+
+def test_a_file_whose_first_study_was_never_made_holds_none(tmp_path):
+    connect(tmp_path / "runs.db", create=True).dispose()
+    with pytest.raises(StorageError, match=r"name=None: .* holds no study$"):
+        hpo.load_study(tmp_path / "runs.db")
+
+
+def test_only_a_name_that_is_taken_is_called_so(tmp_path, monkeypatch):
+    def full(database, work):
+        raise StorageError("disk full")
+
+    monkeypatch.setattr(Database, "transact", full)
+    with pytest.raises(StorageError, match=r"^disk full$"):
+        hpo.Study(SPACE, storage=tmp_path / "runs.db")
+
+
 @dataclasses.dataclass(frozen=True)
 class RandomSearcher(hpo.Searcher):
     name = "mine"
@@ -266,6 +302,18 @@ def test_what_another_process_made_meanwhile_is_kept(tmp_path, monkeypatch, has_
     assert hpo.load_study(file, "first").best_value == 1.0
     assert hpo.load_study(file, "second").trials == ()
     assert {path.name for path in tmp_path.iterdir()} <= {"runs.db", "runs.db-journal", "runs.db-owners"}
+
+
+def test_a_new_file_has_its_name_for_good_before_anything_is_told_of_it(tmp_path, monkeypatch):
+    synced = []
+
+    def fsync(handle, original=os.fsync):
+        synced.append(os.path.samestat(os.fstat(handle), tmp_path.stat()) and (tmp_path / "runs.db").exists())
+        original(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    connect(tmp_path / "runs.db", create=True).dispose()
+    assert any(synced)
 
 
 def test_others_may_do_with_a_file_what_the_umask_leaves_them(tmp_path):

@@ -95,13 +95,15 @@ def test_the_promises_of_sqlite_are_switched_on(tmp_path, prefix):
     study = hpo.Study(SPACE, storage=f"{prefix}{tmp_path / 'runs.db'}", searcher="random")
     study.optimize(loss, 2, progress=False)
     engine = study._book._store._database.engine
+    expected = {"synchronous": 2, "busy_timeout": 30_000, "foreign_keys": 1, "wal_autocheckpoint": 300}
     with engine.begin() as opened:
         found = {
-            name: opened.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("synchronous", "busy_timeout", "foreign_keys", "journal_mode")
+            name: opened.exec_driver_sql(f"PRAGMA {name}").scalar() for name in (*expected, "journal_mode")
         }
+        second = engine.dialect.dbapi.connect(tmp_path / "runs.db", timeout=0)
+        with closing(second), pytest.raises(engine.dialect.dbapi.OperationalError, match="is locked"):
+            second.execute("BEGIN IMMEDIATE")  # a transaction is the only one from its beginning on
     is_safe = connection._wal_is_safe(engine.dialect.dbapi.sqlite_version_info)
-    expected = {"synchronous": 2, "busy_timeout": 30_000, "foreign_keys": 1}
     assert found == {**expected, "journal_mode": "wal" if is_safe else "persist"}
 
 
@@ -119,16 +121,20 @@ def test_the_promises_of_sqlite_are_switched_on(tmp_path, prefix):
         ("sqlite://folder/x.db", ValueError, "='sqlite://folder/x.db': must begin with sqlite:///"),
         ("sqlite://C:x.db", ValueError, "='sqlite://C:x.db': must begin with sqlite:///"),
         ("sqlite:///x.db?timeout=5", ValueError, r"='sqlite:///x.db\?timeout=5': takes no options"),
-        ("mysql://host/db", ValueError, "must be a path, sqlite:/// or postgresql://"),
+        (
+            "mysql://me:secret@host/db",
+            ValueError,
+            r"='mysql://me:\*+@host/db': must be a path, sqlite:/// or postgresql://",
+        ),
         (
             "postgresql://me:secret@host:port/x",
             ValueError,
             r"='postgresql://\*+@host:port/x': is no database URL",
         ),
         (
-            "postgresql+psycopg2://host/x",
+            "postgresql+psycopg2://me:secret@host/x",
             ValueError,
-            r"must begin with postgresql:// or postgresql\+psycopg:",
+            r"://me:\*+@host/x': must begin with postgresql:// or postgresql\+psycopg:",
         ),
     ],
 )
