@@ -47,7 +47,8 @@ def _answer(summary: TaskSummary, valued: Sequence[str], n_trials: int) -> str:
         )
     rivals = [other for other in valued if other != best and not summary.is_ahead(best, other)]
     equals = [other for other in rivals if summary.is_level(best, other)]
-    behind = _not_clearly_behind([other for other in rivals if other not in equals])
+    doubtful = [other for other in rivals if other not in equals]
+    behind = _not_clearly_behind(doubtful, [o for o in doubtful if summary.is_ahead_by_interval(best, o)])
     leads = f"{listed([best, *equals])} {'share' if equals else 'has'} the best mean on {name}"
     if len(valued) == 1 or baseline not in valued:
         mean = number(summary.final[best].mean)
@@ -78,10 +79,18 @@ def _best(summary: TaskSummary, valued: Sequence[str]) -> str | None:
     return next((one for one in valued if not any(summary.is_behind(one, o) for o in valued)), None)
 
 
-def _not_clearly_behind(rivals: Sequence[str]) -> str:
-    if not rivals:
-        return ""
-    return f"{listed(rivals)} {'is' if len(rivals) == 1 else 'are'} not clearly behind"
+def _not_clearly_behind(rivals: Sequence[str], by_test: Sequence[str] = ()) -> str:
+    """Whom the best is not told from; of those that only the test leaves in doubt it is said.
+
+    Beside the baseline there is the test as well: of two searchers the worse may be the one in doubt.
+    """
+    others = [rival for rival in rivals if rival not in by_test]
+    told = [
+        f"{listed(names)} {'is' if len(names) == 1 else 'are'} not clearly behind{how}"
+        for names, how in ((others, ""), (by_test, " by the corrected test"))
+        if names
+    ]
+    return listed(told)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -113,16 +113,22 @@ class TaskSummary:
         """Whether the first of two searchers is told to be the better one.
 
         By the interval of the difference, and beside the baseline by the corrected test as well, which may
-        speak for the other where a few large differences make the mean. Not where it found no value with a
-        seed with which the other did: the difference knows nothing of that seed.
+        speak for the other where a few large differences make the mean.
+        """
+        tested = {one, other} - {self.baseline} if self.baseline in (one, other) else set()
+        return self.is_ahead_by_interval(one, other) and all(
+            self._paired(one, other).leaning < 0 and self.p_corrected[name] < SIGNIFICANT for name in tested
+        )
+
+    def is_ahead_by_interval(self, one: str, other: str) -> bool:
+        """Whether the interval of the difference tells the first of two searchers to be the better one.
+
+        Not where it found no value with a seed with which the other did: the difference knows nothing of
+        that seed.
         """
         if np.any(self._is_without(one) & ~np.isnan(self.groups[other].final)):
             return False
-        pair = paired(self.turn * self.groups[one].final, self.turn * self.groups[other].final)
-        tested = {one, other} - {self.baseline} if self.baseline in (one, other) else set()
-        return pair.difference.high < 0 and all(
-            pair.leaning < 0 and self.p_corrected[name] < SIGNIFICANT for name in tested
-        )
+        return self._paired(one, other).difference.high < 0
 
     def is_behind(self, one: str, other: str) -> bool:
         """Whether the first of two searchers has the worse mean over the seeds that both have."""
@@ -145,6 +151,9 @@ class TaskSummary:
         """Differences from the baseline on the seeds that both have, in the task's own direction."""
         found = differences(self.groups[searcher].final, self.groups[self.baseline].final)
         return found[~np.isnan(found)]
+
+    def _paired(self, one: str, other: str) -> Paired:
+        return paired(self.turn * self.groups[one].final, self.turn * self.groups[other].final)
 
     def _turned(self, loss: Interval) -> Interval:
         low, high = sorted((self.turn * loss.low, self.turn * loss.high))

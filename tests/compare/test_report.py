@@ -680,7 +680,23 @@ def test_a_test_that_speaks_for_the_other_does_not_make_one_the_best(turn):
     assert summary.pairs["gp"].difference.high < 0
     assert summary.p_corrected["gp"] < 0.05
     said = headline(summary, 30)
-    assert said.startswith("gp has the best mean on t, but tpe is not clearly behind: gp's mean loss is 4")
+    assert said.startswith(
+        "gp has the best mean on t, but tpe is not clearly behind by the corrected test: gp's mean loss is 4"
+    )
+
+
+def test_whom_only_the_test_leaves_in_doubt_is_said_to_be():
+    rng = np.random.default_rng(1)
+    gp = 5 + 0.1 * rng.normal(size=5)  # five seeds are too few for the test, which is for the baseline alone
+    finals = {"gp": gp, "near": gp + 0.1 * rng.normal(size=5), "far": gp + 2, "tpe": gp + 4}
+    best, near, *_ = summary_of(finals, "tpe").order
+    assert headline(summary_of(finals, "tpe"), 30).startswith(
+        f"{best} has the best mean on t, but {near} is not clearly behind and tpe is not clearly behind by "
+        f"the corrected test: {best}'s mean loss is "
+    )
+    del finals["near"]
+    said = headline(summary_of(finals, "gp"), 30)  # the baseline is tested against everyone
+    assert "but far and tpe are not clearly behind by the corrected test: far's mean loss is " in said
 
 
 @pytest.mark.parametrize(("turn", "better"), [(1.0, "less is better"), (-1.0, "more is better")])
