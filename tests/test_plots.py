@@ -166,17 +166,19 @@ def test_ticks_of_a_log_scale_are_powers_of_ten_and_long_names_have_two_lines():
         "gradient_boosting__learning_rate_of_all": hpo.Float(1e-3, 1e3, log=True),
         "n": hpo.Int(3, 2000, log=True),
         "narrow": hpo.Float(2, 400, log=True),
-        "learning rate of all": hpo.Float(math.nextafter(1, 2), math.nextafter(100, 0), log=True),
+        "learning rate of all": hpo.Float(math.nextafter(1, 2), 1000, log=True),
+        "share": hpo.Float(0.001, math.nextafter(1, 0), log=True),
     }
     study = hpo.minimize(lambda p: p["n"], space, searcher="random", n_trials=4, seed=0, progress=False)
-    rate, n, narrow, computed, _ = plots.parallel_coordinates(study).data[0].dimensions
+    rate, n, narrow, above, below, _ = plots.parallel_coordinates(study).data[0].dimensions
     assert list(rate.ticktext) == ["0.001", "0.01", "0.1", "1", "10", "100", "1000"]
     assert list(n.ticktext) == ["10", "100", "1000"]
     assert list(narrow.ticktext) == ["2", "10", "100", "400"]
-    assert list(computed.ticktext) == ["1", "10", "100"]  # though both ends are a hair's breadth within
+    assert list(above.ticktext) == ["1", "10", "100", "1000"]  # though an end is a hair's breadth within
+    assert list(below.ticktext) == ["0.001", "0.01", "0.1", "1"]
     assert np.allclose(rate.tickvals, np.linspace(0, 1, 7))
     assert rate.label == "gradient_boostin<br>…ing_rate_of_all"
-    assert computed.label == "learning rate of<br>all"
+    assert above.label == "learning rate of<br>all"
     layout = plots.slices(study, columns=1).layout
     assert layout.xaxis.title.text.count("<br>") == 1
     assert layout.yaxis3.title.text == "objective value"  # a row each
