@@ -24,9 +24,12 @@ from hpo.compare.figures import (
 )
 from hpo.compare.headline import headline, overall
 from hpo.compare.report import (
+    _check_path,
+    _context,
     _environment,
     _every_pair,
     _final,
+    _markdown,
     _paired,
     _panels,
     _ranking,
@@ -123,6 +126,16 @@ def test_a_library_called_like_a_searcher_has_no_colour(toy, tmp_path):
     assert '<th scope="row" class="name">numpy</th>' in versions
 
 
+def test_what_markdown_reads_more_into_is_shown_as_it_stands():
+    assert _markdown("a~b $x$ &lt;\nc|d") == r"a\~b \$x\$ \&lt; c\|d"
+
+
+def test_one_task_with_few_seeds_has_no_intervals_to_speak_of(tmp_path):
+    tasks = {name: hpo.Task(truth, SPACE) for name in ("one", "two")}
+    found = run(tmp_path, tasks, repeats=5, searchers={"tpe": Near()}, n_trials=1)
+    assert _context(hpo.compare.Comparison(found.plan, found.cells[:-1]))["too_few"]
+
+
 def test_incumbents_are_chosen_by_what_was_seen_and_valued_without_noise():
     seen, true = [3.0, None, 2.0, 2.5, 1.0], [2.9, None, 2.2, 1.9, 1.4]
     trials = [{"value": v, "noise_free": t} for v, t in zip(seen, true)]
@@ -177,6 +190,10 @@ def test_the_tables_hold_the_numbers_of_the_runs(toy):
     assert tests.header == ["searcher", "test accuracy"]
     (untested,) = _tests(replace(summary, groups={**groups, "gp": replace(group, test={})}))
     assert ["gp", "–"] in untested.rows
+    several = {"gp": replace(group, test=dict.fromkeys("edcba", np.zeros(4)))}
+    assert _tests(replace(summary, groups=several))[0].header == ["searcher", *"abcde"]
+    failing = [{**group.cells[0], "test": None, "test_seconds": 9.0}, *spent.cells[1:]]
+    assert _times(replace(summary, groups={"gp": replace(spent, cells=failing)})).rows[0][4] == "0.25"
     for name, mean in tests.rows:
         scores = [cell["test"]["test accuracy"] for cell in groups[name].cells]
         assert float(mean) == pytest.approx(np.mean(scores), rel=1e-3)
@@ -560,6 +577,12 @@ def test_ends_of_an_interval_are_said_in_their_order():
         assert 0 < low < 50 < high
 
 
+def test_a_difference_without_a_percentage_is_said_itself():
+    tpe = np.array([-0.1, 0.1, -0.2, 0.2, -0.3, 0.3])
+    said = headline(summary_of({"tpe": tpe, "A": tpe - 0.0123}, "tpe"), 5)
+    assert said.startswith("A is best on t: its mean loss is 0.0123 [0.0123, 0.0123] lower than tpe's (")
+
+
 def test_searchers_that_share_no_seed_are_not_compared():
     nothing = np.full(3, np.nan)
     finals = {"tpe": np.append(np.ones(3), nothing), "A": np.append(nothing, np.ones(3))}
@@ -832,6 +855,7 @@ def test_the_page_is_not_written_over_by_its_tables(toy, tmp_path):
         ValueError, match=r"path='/proc/zz/r\.html': must be in a folder that is there or can"
     ):
         toy.report("/proc/zz/r.html")
+    _check_path(tmp_path / "page.htm")
     toy.report(tmp_path / "v1.2")
     assert {p.name for p in tmp_path.iterdir()} == {"v1.2", "v1.2.md"}
 
