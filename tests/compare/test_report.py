@@ -76,6 +76,7 @@ def test_the_page_needs_nothing_else_and_says_everything(toy, tmp_path):
     assert "With fewer than 5 finished seeds there are no intervals." in markdown
     assert "| gp |" in markdown
     assert "![" not in markdown
+    assert "Not finished" not in without_scripts + markdown
     assert "rank" not in without_scripts.replace("signed-rank", "")  # one task: no ranks over tasks
 
 
@@ -306,7 +307,9 @@ def test_several_tasks_are_ranked(tmp_path):
 
 def test_an_unfinished_comparison_says_so(toy, tmp_path):
     partial = hpo.compare.Comparison(toy.plan, toy.cells[:7])
-    assert "5 of 12 runs are missing" in partial.report(tmp_path / "report.html").read_text()
+    page = partial.report(tmp_path / "report.html")
+    for text in (page.read_text(), page.with_suffix(".md").read_text()):
+        assert "Not finished: 5 of 12 runs are missing." in text
     groups = runs(partial, "toy")
     for figure in (against_trials(groups, "loss"), against_time(groups, "loss")):
         # The last trial's mean is that of the runs there are.
