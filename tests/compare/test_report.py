@@ -297,6 +297,7 @@ def test_several_tasks_are_ranked(tmp_path):
     first, *answers = re.findall(r"^\*\*(.*)\.\*\*$", markdown.replace("\\", ""), flags=re.MULTILINE)
     assert [f"{answer}." for answer in (first, *answers)] == [overall(ranking), *found_on]
     assert "\n## two\\*\n" in markdown
+    assert " mean on two\\*" in markdown
     assert "1 is best, no value is last" in markdown
     for text in (page, markdown):
         assert "Mean rank over 3 tasks" in text
