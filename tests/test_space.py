@@ -230,6 +230,10 @@ def test_a_needle_in_a_finite_space_is_found():
         (lambda: Space({"x": Float(0, 1, when={"y": 3}), "y": Int(0, 2)}), "from 0 to 2"),
         (lambda: Space({"x": Int(0, 1, when={"y": 1}), "y": Int(0, 1, when={"x": 1})}), "circle"),
         (lambda: Space({"x": Int(0, 1, when={"y": 0.5}), "y": Float(0, 1)}), "'y' is continuous"),
+        (
+            lambda: Space({"x": [1, 2], "y": Int(0, 1, when={"x": (1, 3)})}),
+            r"when 'x' is 3: must be one of \[1, 2\]",
+        ),
         (lambda: Float(1, 2, log="yes"), "log='yes'"),
         (lambda: Space({"x": [1, 2, 2]}), r"parameter 'x': choices=\[1, 2, 2\]: 2 stands there twice"),
         (lambda: Space({"x": scipy.stats.randint(5, 5)}), r"parameter 'x': distribution randint\(5, 5\)"),

@@ -141,7 +141,10 @@ def _satisfying(name: str, parent: str, parameter: Parameter, values: Sequence[o
             f"parameter {name!r}: when {parent!r} is {values!r}: {parent!r} is continuous and would never "
             "be exactly that; give it a step or choices"
         )
-    try:
-        return np.array([parameter.number(value) for value in values])
-    except (ValueError, TypeError, OverflowError) as error:
-        raise SpaceError(f"parameter {name!r}: when {parent!r} is {values!r}: {error}") from None
+    numbers = []
+    for value in values:
+        try:
+            numbers.append(parameter.number(value))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise SpaceError(f"parameter {name!r}: when {parent!r} is {value!r}: {error}") from None
+    return np.array(numbers)
