@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-from hpo.space.checks import SpaceError
+from hpo.space.checks import Places, SpaceError
 from hpo.space.parameters import Categorical, Float, Int, Ordinal, Parameter
 from hpo.space.space import Space
 
@@ -51,8 +51,12 @@ def from_json(stored: dict[str, Any]) -> Space:
 
 
 def outline(stored: dict[str, Any]) -> Space:
-    """The space as far as it is stored, to look at its trials: no constraints, choices as they are called."""
-    return _space(stored, lambda _, value: _called(value))
+    """The space as far as it is stored, to look at its trials: no constraints, choices as they are called.
+
+    Where several are called the same, as functions without a name are, a number tells them apart.
+    """
+    parameters = [[name, _told_apart(parameter)] for name, parameter in stored["parameters"]]
+    return _space({"parameters": parameters}, lambda _, value: _called(value))
 
 
 def _described(parameter: Parameter) -> dict[str, Any]:
@@ -96,6 +100,24 @@ def _value(name: str, stored: Any) -> Any:
     if "tuple" in stored:
         return tuple(_value(name, v) for v in stored["tuple"])
     raise SpaceError(f"parameter {name!r}: the choice {stored['repr']} is not stored; give the space again")
+
+
+def _told_apart(parameter: dict[str, Any]) -> dict[str, Any]:
+    if "choices" not in parameter:
+        return parameter
+    choices = parameter["choices"]["tuple"]
+    # Plain values keep their name: trials have them as they are, and all others by their place.
+    taken = Places(choice for choice in choices if not isinstance(choice, dict))
+    names = []
+    for choice in choices:
+        name = called = _called(choice)
+        n = 1
+        while isinstance(choice, dict) and taken.of(name) is not None:
+            n += 1
+            name = f"{called} ({n})"
+        taken.add(name)
+        names.append(name)
+    return {**parameter, "choices": {"tuple": names}}
 
 
 def _called(stored: Any) -> Any:

@@ -66,6 +66,16 @@ def test_looking_at_a_study_takes_no_part_in_it(file):
     assert file.read_bytes() == before
 
 
+def test_choices_that_are_called_the_same_are_told_apart(tmp_path):
+    choices = [lambda x: x, lambda x: -x, [1, 2], "[1, 2]", [1, 2, 3]]
+    study = hpo.Study({"f": hpo.Categorical(choices)}, searcher="random", storage=tmp_path / "runs.db")
+    for choice in choices:
+        study.add_trial({"f": choice}, 0.0)
+    seen = [trial.params["f"] for trial in StoredStudy(tmp_path / "runs.db").trials]
+    a_lambda = f"{__name__}.test_choices_that_are_called_the_same_are_told_apart.<locals>.<lambda>"
+    assert seen == [a_lambda, f"{a_lambda} (2)", "[1, 2] (2)", "[1, 2]", "[1, 2, 3]"]
+
+
 @pytest.mark.parametrize("verb", ["show", "export"])
 def test_what_is_not_there_is_said(file, verb, tmp_path):
     rest = [tmp_path / "new.csv"] if verb == "export" else []
