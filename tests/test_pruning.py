@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import hpo
-from hpo.trial import History
+from hpo.ledger import Ledger
+from hpo.trial import History, Trial, TrialState
 
 SPACE = hpo.Space({"x": hpo.Float(0.0, 1.0)})
 PRUNERS = ["median", "asha", hpo.HyperbandPruner(9), hpo.ASHAPruner(min_steps=2, eta=2)]
@@ -255,3 +256,14 @@ def test_a_pruner_of_ones_own_has_to_be_given_again(tmp_path):
 
 def _above_one(reports):
     return reports[max(reports)] > 1.0
+
+
+def test_a_pruned_trial_counts_by_what_it_reported_last_and_is_never_the_best():
+    ledger = Ledger(SPACE, sign=-1.0)
+    ledger.append(Trial(0, {"x": 0.5}))
+    ledger.append(Trial(1, {"x": 0.5}, TrialState.PRUNED, reports={1: 3.0, 5: 2.0}))
+    assert ledger.best is None
+    seen = ledger.history(2, window=None)
+    assert seen.numbers.tolist() == [1]
+    assert seen.y.tolist() == [-2.0]
+    assert list(seen.reports) == [{1: -3.0, 5: -2.0}]  # a row each of those that are seen
