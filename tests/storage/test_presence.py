@@ -127,6 +127,20 @@ def test_the_results_of_an_attempt_that_was_given_up_are_logged(tmp_path):
     assert sum("late result of attempt 1" in message for message in messages(second)) == 2
 
 
+def test_what_could_not_be_queued_again_is_left_to_who_looks_next(tmp_path, monkeypatch):
+    def fails(store, trial):
+        raise StorageError("disk full")
+
+    study = hpo.Study(SPACE, searcher="random", seed=0, storage=tmp_path / "runs.db")
+    asked = study.ask()
+    monkeypatch.setattr(Store, "end", fails)
+    with pytest.raises(StorageError, match="disk full"):
+        study._book.requeue(asked.number, asked.attempt)
+    monkeypatch.undo()
+    again = hpo.load_study(tmp_path / "runs.db").ask()
+    assert (again.number, again.attempt) == (0, 2)
+
+
 def test_an_attempt_that_was_lost_is_logged(tmp_path):
     study = hpo.Study(SPACE, searcher="random", seed=0, storage=tmp_path / "runs.db")
     asked = study.ask()
