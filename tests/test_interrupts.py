@@ -110,6 +110,33 @@ def test_an_ignored_interrupt_stays_ignored_and_other_threads_are_left_alone():
     assert seen == [signal.default_int_handler]
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        lambda study: study.ask(),
+        lambda study: study.enqueue({"x": 0.5}),
+        lambda study: study.add_trial({"x": 0.5}, 1.0),
+        lambda study: study.tell(0, 1.0),
+    ],
+)
+def test_what_is_written_is_noted_before_an_interrupt_is_heard(record, tmp_path, monkeypatch):
+    study = hpo.Study(SPACE, searcher="random", seed=0, storage=tmp_path / "runs.db")
+    study.ask()
+    settle = study._book.ledger._settle
+
+    def interrupted(trial):
+        signal.raise_signal(signal.SIGINT)
+        settle(trial)
+
+    monkeypatch.setattr(study._book.ledger, "_settle", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        record(study)
+    stored = hpo.load_study(tmp_path / "runs.db")
+    assert [t.state for t in stored.trials] == [t.state for t in study.trials]
+    assert study._book.ledger.unfinished == stored._book.ledger.unfinished
+    assert repr(study) == repr(stored)  # with the best value
+
+
 def endless(study, seconds):
     signal.setitimer(signal.ITIMER_REAL, seconds)
     while True:
