@@ -6,7 +6,8 @@ import pytest
 import hpo
 from hpo.searchers import genetic
 from hpo.searchers.climb import CONVERGED, Climb
-from hpo.searchers.genetic import NUMBER, _shares, _without_trail
+from hpo.searchers.genetic import NUMBER, _Family, _shares, _without_trail
+from hpo.trial import History
 
 SPACE = {
     **{f"x{i}": hpo.Float(-5, 5) for i in range(4)},
@@ -169,3 +170,14 @@ def test_crossover_and_mutation_are_less_wide_as_the_budget_is_used_up(monkeypat
 def test_a_wrong_option_is_named(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         hpo.GeneticSearcher(**wrong)
+
+
+def test_children_have_the_choices_of_either_parent_and_what_a_parent_lacks():
+    space = hpo.Space({"x": hpo.Float(0, 1), "kind": hpo.Categorical(["a", "b"])})
+    seen = History.build(space, [{"x": x, "kind": "a"} for x in (0.2, 0.4)], [0.0, 1.0])
+    family = _Family(space, seen, 2, 2.0, 0.9, np.random.default_rng(0))
+    a, b = np.array([0.1, 0.25]), np.array([0.9, 0.75])
+    children = {tuple(family._with_choices(a.copy(), a, b, rate=0.0)) for _ in range(20)}
+    assert children == {(0.1, 0.25), (0.1, 0.75)}
+    lacking = np.array([[np.nan, 0.25], [0.9, np.nan]])
+    assert family._complete(lacking).tolist() == [[0.9, 0.25], [0.9, 0.25]]
