@@ -201,7 +201,7 @@ def test_a_needle_in_a_finite_space_is_found():
     space = Space(
         {f"i{j}": Int(0, 9) for j in range(5)}, constraints=[lambda p: all(v == 7 for v in p.values())]
     )
-    assert space.decode(space.sample(1, np.random.default_rng(0))) == [{f"i{j}": 7 for j in range(5)}]
+    assert space.decode(space.sample(2, np.random.default_rng(0))) == [{f"i{j}": 7 for j in range(5)}] * 2
 
 
 @pytest.mark.parametrize(
@@ -466,6 +466,12 @@ def test_a_finite_space_is_listed_whole_at_the_points_that_it_encodes(space):
     assert len({*space.keys(listed)}) == len(listed)
     if all(parameter.when is None for parameter in space.parameters.values()):
         assert len(listed) == space.size
+
+
+def test_a_space_of_just_as_many_configurations_as_the_limit_is_listed():
+    space = Space({"i": Int(0, 2), "j": Int(0, 1, when={"i": 1})})
+    assert len(space.enumerate(4)) == 4
+    assert space.enumerate(3) is None
 
 
 def test_the_key_of_a_point_is_the_same_in_spite_of_rounding():
