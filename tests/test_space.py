@@ -474,6 +474,12 @@ def test_a_space_of_just_as_many_configurations_as_the_limit_is_listed():
     assert space.enumerate(3) is None
 
 
+def test_a_last_step_that_is_a_hair_short_is_listed_where_it_is_encoded():
+    space = Space({"x": Float(0.0, 1.0 - 4e-10, step=0.5)})
+    listed = space.enumerate(3)
+    assert space.keys(listed) == space.keys(space.encode(space.decode(listed)))
+
+
 def test_the_key_of_a_point_is_the_same_in_spite_of_rounding():
     one, other, third = Space.keys(np.array([[0.3, 0.0], [np.nextafter(0.3, 1), -0.0], [0.3, 1e-9]]))
     assert one == other != third
