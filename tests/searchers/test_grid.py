@@ -83,6 +83,12 @@ def test_the_next_point_is_looked_for_behind_the_last_one(monkeypatch, window):
     assert len(asked) == 40
 
 
+def test_a_grid_that_has_been_gone_through_says_so():
+    study = hpo.minimize(lambda p: 0.0, {"n": hpo.Int(1, 2)}, searcher="grid", n_trials=2, progress=False)
+    with pytest.raises(hpo.SearchSpaceExhausted, match="no point left"):
+        study.ask()
+
+
 def test_the_end_of_a_grid_with_many_branches_is_soon_found(monkeypatch):
     asked = []
     monkeypatch.setattr(grid, "is_tried", lambda u, history: asked.append(0) or is_tried(u, history))
