@@ -27,13 +27,17 @@ class Ledger:
     Parameters
     ----------
     space : Space
+    direction : {"minimize", "maximize"}
+
+    Attributes
+    ----------
     sign : float
         1.0 to minimise, -1.0 to maximise: the one place where the direction is turned.
     """
 
-    def __init__(self, space: Space, sign: float) -> None:
+    def __init__(self, space: Space, direction: str) -> None:
         self.space = space
-        self.sign = sign
+        self.sign = 1.0 if direction == "minimize" else -1.0
         self.trials: list[Trial] = []
         self._infos: list[Mapping[str, Any]] = []
         self._reports: list[Mapping[int, float]] = []

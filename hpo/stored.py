@@ -42,7 +42,7 @@ class StoredStudy(Results):
             self.direction, self.seed = kept["direction"], kept["seed"]
             self.searcher = kept["searcher"]["kind"]
             store.space = outline(kept["space"])
-            self._book = Book(Ledger(store.space, sign=1.0 if self.direction == "minimize" else -1.0))
+            self._book = Book(Ledger(store.space, self.direction))
             self._book.ledger.extend(store.read())
         finally:
             store.close()

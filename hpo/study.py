@@ -262,7 +262,7 @@ class Study(Results):
     # -- inside -----------------------------------------------------------------------------------
 
     def _new_ledger(self) -> Ledger:
-        return Ledger(self.space, sign=1.0 if self.direction == "minimize" else -1.0)
+        return Ledger(self.space, self.direction)
 
     def _definition(self) -> dict[str, Any]:
         return definition(self.space, self.searcher, self.pruner, self.direction, self.seed, self.window)

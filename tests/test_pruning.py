@@ -259,7 +259,7 @@ def _above_one(reports):
 
 
 def test_a_pruned_trial_counts_by_what_it_reported_last_and_is_never_the_best():
-    ledger = Ledger(SPACE, sign=-1.0)
+    ledger = Ledger(SPACE, "maximize")
     ledger.append(Trial(0, {"x": 0.5}))
     ledger.append(Trial(1, {"x": 0.5}, TrialState.PRUNED, reports={1: 3.0, 5: 2.0}))
     assert ledger.best is None
