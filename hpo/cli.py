@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +39,8 @@ def list_studies(where: str) -> None:
                 n, states, best = store.overview()
             finally:
                 store.close()
-            counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
             value = "" if best is None else f"{best:.6g}"
-            rows.append((repr(name), store.definition["direction"], str(n), counts, value))
+            rows.append((repr(name), store.definition["direction"], str(n), _listed(states), value))
     except (StorageError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     _print_table(("study", "direction", "trials", "states", "best value"), rows)
@@ -59,7 +58,7 @@ def show(where: str, name: str | None) -> None:
     states = Counter(str(trial.state) for trial in study.trials)
     rows = [
         ("searcher", f"{study.searcher}, to {study.direction}, seed {study.seed}"),
-        ("trials", ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"),
+        ("trials", _listed(states) or "none"),
     ]
     if states["complete"]:
         best = study.best_trial
@@ -106,6 +105,10 @@ def recover(damaged: Path, new: Path) -> None:
     ]
     _print_table(("study", "trials saved", "numbers lost"), rows)
     sys.exit(1 if any(study.lost for study in saved) else 0)
+
+
+def _listed(states: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
 
 
 def _opened(where: str, name: str | None) -> Any:

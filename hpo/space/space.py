@@ -169,15 +169,14 @@ class Space:
             If a constraint raises, or returns neither True nor False.
         """
         for constraint in self.constraints:
-            name = getattr(constraint, "__name__", repr(constraint))
             try:
                 answer = plain(constraint(dict(params)))
             except Exception as error:
-                raise SpaceError(f"constraint {name!r} raised {error!r} on {params!r}") from error
+                raise SpaceError(f"{_named(constraint)} raised {error!r} on {params!r}") from error
             # To other libraries a number at most 0 is allowed; its truth value says the opposite.
             if not isinstance(answer, bool):
                 raise SpaceError(
-                    f"constraint {name!r} returned {answer!r} on {params!r}: must be True or False"
+                    f"{_named(constraint)} returned {answer!r} on {params!r}: must be True or False"
                 )
             if not answer:
                 return False
@@ -300,3 +299,7 @@ class Space:
         """Columns, every parent before its children."""
         conditional = [j for j, _ in self._codec.conditions]
         return [j for j in range(len(self)) if j not in conditional] + conditional
+
+
+def _named(constraint: Callable[[Params], bool]) -> str:
+    return f"constraint {getattr(constraint, '__name__', repr(constraint))!r}"

@@ -16,19 +16,18 @@ def plain_history(space: hpo.Space, history: hpo.History) -> tuple[list[list[Any
     rows = []
     for params in space.decode(history.X):
         values = {**middle, **params}
-        rows.append(
-            [_index(p, values[n]) if n in values else _centre(p) for n, p in space.parameters.items()]
-        )
+        rows.append([index(p, values[n]) if n in values else _centre(p) for n, p in space.parameters.items()])
     worst = float(np.nanmax(history.y)) if history.complete.any() else 0.0
     return rows, [worst if np.isnan(y) else float(y) for y in history.y]
 
 
-def _index(p: Any, value: Any) -> Any:
+def index(p: Any, value: Any) -> Any:
+    """The value, of choices its place."""
     return int(p.number(value)) if isinstance(p, Ordinal | Categorical) else value
 
 
 def _centre(p: Any) -> Any:
-    return _index(p, hpo.Space({"v": type(p)(**_fields(p))}).decode(np.array([[0.5]]))[0]["v"])
+    return index(p, hpo.Space({"v": type(p)(**_fields(p))}).decode(np.array([[0.5]]))[0]["v"])
 
 
 def _fields(p: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import hpo
+from benchmarks.suites.peers.plain import index
 from benchmarks.suites.peers.replayed import ReplayedSearcher
 from hpo.space import Float, Int, Ordinal
 
@@ -32,7 +33,7 @@ class _Facade:
     def __init__(self, space: hpo.Space, seed: int, budget: int) -> None:
         from smac import HyperparameterOptimizationFacade, Scenario
 
-        self.values = {n: _middle(p) for n, p in space.parameters.items()}  # of what is inactive
+        self.inactive = {n: _first(p) for n, p in space.parameters.items()}  # what stands there then
         self.folder = TemporaryDirectory()
         scenario = Scenario(
             _configuration_space(space, seed),
@@ -47,7 +48,7 @@ class _Facade:
 
     def ask(self) -> tuple[Any, Mapping[str, Any]]:
         asked = self.smac.ask()
-        return asked, {**self.values, **asked.config}
+        return asked, {**self.inactive, **asked.config}
 
     def tell(self, asked: Any, loss: float, failed: bool) -> None:
         from smac.runhistory import TrialValue
@@ -62,7 +63,7 @@ def _configuration_space(space: hpo.Space, seed: int) -> Any:
     found.add([_parameter(n, p) for n, p in space.parameters.items()])
     for name, p in space.parameters.items():
         conditions = [
-            InCondition(found[name], found[parent], [_index(space.parameters[parent], v) for v in values])
+            InCondition(found[name], found[parent], [index(space.parameters[parent], v) for v in values])
             for parent, values in (p.when or {}).items()
         ]
         if conditions:
@@ -81,9 +82,5 @@ def _parameter(name: str, p: Any) -> Any:
     return kind(name, list(range(len(p.choices))))
 
 
-def _index(p: Any, value: Any) -> Any:
-    return value if isinstance(p, Float | Int) else int(p.number(value))
-
-
-def _middle(p: Any) -> Any:
+def _first(p: Any) -> Any:
     return p.low if isinstance(p, Float | Int) else 0
