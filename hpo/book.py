@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hpo.checks import is_whole
 from hpo.execution import Outcome
 from hpo.interrupts import Undisturbed
 from hpo.ledger import Ledger
-from hpo.trial import Trial, TrialState
+from hpo.trial import Trial, TrialState, is_handed_out_of
 
 
 class Book:
@@ -62,6 +63,29 @@ class Book:
 
         with self._lock, Undisturbed():
             return self._put(numbered)
+
+    def record_of(self, trial: Trial | int) -> Trial:
+        """The record of a trial that was handed out, or of the number of one.
+
+        Raises
+        ------
+        ValueError
+            If there is none, or the trial is of another study.
+        """
+        known = self.ledger.trials
+        number = trial.number if isinstance(trial, Trial) else trial
+        if not is_whole(number):
+            raise ValueError(f"trial={trial!r}: must be a trial or its number")
+        if not 0 <= number < len(known):
+            has = f"trials 0..{len(known) - 1}" if known else "no trials yet"
+            raise ValueError(f"trial={number}: this study has {has}")
+        record = known[int(number)]
+        if isinstance(trial, Trial) and not is_handed_out_of(trial, record):
+            raise ValueError(
+                f"trial={number}: was handed out by another study; give it to that one, or give the "
+                f"number alone if trial {number} of this study is meant"
+            )
+        return record
 
     def finish(self, number: int, attempt: int, outcome: Outcome) -> Trial:
         """Record how an attempt ended; returns what is kept then.

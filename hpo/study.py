@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from hpo.book import Book, finished
-from hpo.checks import is_whole, whole_or_none
+from hpo.checks import whole_or_none
 from hpo.definition import check, definition
-from hpo.execution import Objective, Options, Runner, make_runner, told
+from hpo.execution import LiveTrial, Objective, Options, Runner, make_runner, told
 from hpo.interrupts import stopping_on_interrupt
 from hpo.ledger import Ledger
 from hpo.loop import Limits, StudyView, run
@@ -23,7 +23,7 @@ from hpo.results import Results
 from hpo.searchers import Searcher, resolve
 from hpo.space import Space
 from hpo.suggest import live, suggested
-from hpo.trial import Trial, TrialState, handed_out, is_handed_out_of
+from hpo.trial import Trial, TrialState, handed_out
 from hpo.warn import warn
 
 FEWEST_FAILED = 3  # of a run, all of them, before it is said that the objective may be at fault
@@ -189,12 +189,25 @@ class Study(Results):
         """
         return self._ask(self.window or 1)
 
+    def live(self, trial: Trial | int) -> LiveTrial:
+        """What an objective would be given of an asked trial: `report`, `should_prune` and a `seed`.
+
+        Its `reports` are recorded once they are told.
+
+        Raises
+        ------
+        ValueError
+            If the trial is unknown, or of another study.
+        """
+        return self._live(self._book.record_of(trial), self.window or 1)
+
     def tell(
         self,
         trial: Trial | int,
         value: float | None = None,
         state: str | TrialState | None = None,
         reason: str | BaseException | None = None,
+        reports: Mapping[int, float] | None = None,
     ) -> Trial:
         """Record the result of an asked trial.
 
@@ -208,6 +221,8 @@ class Study(Results):
             Needed where there is no value.
         reason : str or exception, optional
             Kept with the trial, as text.
+        reports : mapping of int to float, optional
+            Intermediate values by step; to searchers a pruned trial counts as the last of them.
 
         Returns
         -------
@@ -221,22 +236,12 @@ class Study(Results):
             If the trial is unknown, of another study, asked for where the study is open elsewhere, or already
             has a different result; the same one is a no-op.
         """
-        known = self._book.ledger.trials
-        number = trial.number if isinstance(trial, Trial) else trial
-        if not is_whole(number):
-            raise ValueError(f"trial={trial!r}: must be a trial or its number")
-        if not 0 <= number < len(known):
-            has = f"trials 0..{len(known) - 1}" if known else "no trials yet"
-            raise ValueError(f"trial={number}: this study has {has}")
-        if isinstance(trial, Trial) and not is_handed_out_of(trial, known[number]):
-            raise ValueError(
-                f"trial={number}: was handed out by another study; tell it to that one, or give the "
-                f"number alone if trial {number} of this study is meant"
-            )
+        known = self._book.record_of(trial)
+        number = known.number
         # What `enqueue` returned had not been started: it stands for the trial, whatever attempt runs now.
-        attempt = (isinstance(trial, Trial) and trial.attempt) or known[number].attempt
-        outcome = told(value, state, reason, self._book.running_seconds(int(number)))
-        kept = self._book.finish(int(number), attempt, outcome)
+        attempt = (isinstance(trial, Trial) and trial.attempt) or known.attempt
+        outcome = told(value, state, reason, reports, self._book.running_seconds(number))
+        kept = self._book.finish(number, attempt, outcome)
         if attempt >= kept.attempt and (kept.state, kept.value) != (outcome.state, outcome.value):
             if kept.state is TrialState.RUNNING:
                 raise ValueError(
@@ -254,9 +259,15 @@ class Study(Results):
         queued = Trial(0, self.space.canonical(params), TrialState.QUEUED, attempt=0)
         return handed_out(self._book.add(queued))
 
-    def add_trial(self, params: Mapping[str, Any], value: float | None, state: str | None = None) -> Trial:
-        """Record a result from elsewhere."""
-        outcome = told(value, state, None, 0.0)
+    def add_trial(
+        self,
+        params: Mapping[str, Any],
+        value: float | None,
+        state: str | None = None,
+        reports: Mapping[int, float] | None = None,
+    ) -> Trial:
+        """Record a result from elsewhere; see `tell`."""
+        outcome = told(value, state, reports=reports)
         return handed_out(self._book.add(finished(Trial(0, self.space.canonical(params)), 1, outcome)))
 
     # -- inside -----------------------------------------------------------------------------------
@@ -303,7 +314,7 @@ class Study(Results):
             view = StudyView(
                 self._book,
                 lambda: self._ask(window),
-                lambda trial: live(trial, self._book.ledger, self.pruner, self.seed, window),
+                lambda trial: self._live(trial, window),
                 lambda: self._is_stopping,
                 window,
                 self.pruner is not None,
@@ -313,6 +324,9 @@ class Study(Results):
         if states[TrialState.FAILED] >= FEWEST_FAILED and len(states) == 1:
             warn(f"all {states.total()} trials failed{self._latest_failure()}")
         return self
+
+    def _live(self, trial: Trial, window: int | None) -> LiveTrial:
+        return live(trial, self._book.ledger, self.pruner, self.seed, window)
 
     def _ask(self, window: int | None) -> Trial:
         # The book calls this when it has nothing queued, and keeps others away meanwhile.

@@ -46,6 +46,58 @@ def history(curves, k=None):
     return built if k is None else History(**{**vars(built), "k": k})
 
 
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("pruner", PRUNERS, ids=str)
+def test_a_loop_of_ones_own_ends_the_same_trials(pruner, direction):
+    study = hpo.Study(SPACE, searcher="random", seed=0, direction=direction, pruner=pruner)
+    for _ in range(40):
+        trial = study.ask()
+        live = study.live(trial)
+        try:
+            value = training(trial.params, live)
+        except hpo.TrialPruned:
+            study.tell(trial, state="pruned", reports=live.reports)
+        else:
+            study.tell(trial, value, reports=live.reports)
+    by_itself = hpo.Study(SPACE, searcher="random", seed=0, direction=direction, pruner=pruner)
+    by_itself.optimize(training, 40, progress=False)
+    assert table(study) == table(by_itself)
+    assert study.live(7).seed == study.live(study.trials[7]).seed != live.seed
+
+
+def test_reports_are_told_of_trials_from_elsewhere_and_kept(tmp_path):
+    study = hpo.Study(SPACE, searcher="random", storage=tmp_path / "s.db")
+    study.add_trial({"x": 0.5}, 0.25, reports={1: 1, np.int64(3): 0.25})
+    study.add_trial({"x": 0.1}, None, "pruned", {2: 0.75})
+    kept = hpo.load_study(tmp_path / "s.db")
+    assert [t.reports for t in kept.trials] == [{1: 1.0, 3: 0.25}, {2: 0.75}]
+    assert kept._book.ledger.history(2, 1).y.tolist() == [0.25, 0.75]  # a pruned trial is its last report
+
+
+@pytest.mark.parametrize(
+    ("reports", "message"),
+    [
+        ([1.0, 2.0], r"reports=\[1\.0, 2\.0\]: must be a mapping of values by step"),
+        ({-1: 1.0}, r"reports=\{-1: 1\.0\}: step=-1: must be a whole number from 0"),
+        ({1: math.nan}, r"reports=\{1: nan\}: value=nan: must be a finite real number"),
+    ],
+)
+def test_reports_that_are_none_are_refused_and_the_trial_runs_on(reports, message):
+    study = hpo.Study(SPACE, searcher="random")
+    with pytest.raises(ValueError, match=message):
+        study.tell(study.ask(), 1.0, reports=reports)
+    assert study.trials[0].state == "running"
+
+
+def test_only_trials_of_the_study_itself_are_live():
+    study, other = (hpo.Study(SPACE, searcher="random", seed=0) for _ in range(2))
+    with pytest.raises(ValueError, match="trial=0: this study has no trials yet"):
+        study.live(0)
+    study.ask()
+    with pytest.raises(ValueError, match="trial=0: was handed out by another study"):
+        study.live(other.ask())
+
+
 @pytest.mark.parametrize("pruner", PRUNERS, ids=str)
 def test_steps_are_saved_and_the_best_is_found_all_the_same(pruner):
     pruned, whole = run(pruner=pruner), run(pruner=None)

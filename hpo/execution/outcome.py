@@ -98,9 +98,7 @@ class LiveTrial:
         ValueError
             If `value` is not a finite real number or `step` is no whole number from 0 to 2**63 - 1.
         """
-        if not is_whole(step) or not 0 <= step <= LAST_STEP:
-            raise ValueError(f"step={shown(step)}: must be a whole number from 0 to 2**63 - 1")
-        number, checked = int(step), checked_value(value)
+        number, checked = checked_step(step), checked_value(value)
         self._reports[number] = checked
         if self.on_report is not None:
             self.on_report(number, checked)
@@ -111,21 +109,26 @@ class LiveTrial:
 
 
 def told(
-    value: Any, state: str | TrialState | None, reason: str | BaseException | None, seconds: float
+    value: Any,
+    state: str | TrialState | None = None,
+    reason: str | BaseException | None = None,
+    reports: Mapping[int, float] | None = None,
+    seconds: float = 0.0,
 ) -> Outcome:
     """What someone says about a trial, as the outcome of one evaluation.
 
     Raises
     ------
     ValueError
-        If `state` is not one that a trial can end in, or does not go with a value, or `reason` is no text.
+        If `state` is not one that a trial can end in, or does not go with a value, `reason` is no text, or
+        `reports` are not numbers by step.
     """
-    said = _text_of(reason)
+    said, curve = _text_of(reason), _checked_reports(reports)
     if state is None or state == TrialState.COMPLETE:
         try:
-            return Outcome(TrialState.COMPLETE, checked_value(value), reason=said, seconds=seconds)
+            return Outcome(TrialState.COMPLETE, checked_value(value), None, said, curve, seconds)
         except ValueError as error:
-            return Outcome(TrialState.FAILED, None, "invalid value", said or str(error), seconds=seconds)
+            return Outcome(TrialState.FAILED, None, "invalid value", said or str(error), curve, seconds)
     allowed = (TrialState.FAILED, TrialState.PRUNED, TrialState.CANCELLED)
     if state not in allowed:
         raise ValueError(
@@ -134,7 +137,20 @@ def told(
     if value is not None:
         raise ValueError(f"value={shown(value)}: a trial that is {state} has none; leave it out")
     failure = "exception" if state == TrialState.FAILED else None
-    return Outcome(TrialState(state), None, failure, said, seconds=seconds)
+    return Outcome(TrialState(state), None, failure, said, curve, seconds)
+
+
+def checked_step(step: Any) -> int:
+    """`step` as an int.
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number from 0 to 2**63 - 1.
+    """
+    if not is_whole(step) or not 0 <= step <= LAST_STEP:
+        raise ValueError(f"step={shown(step)}: must be a whole number from 0 to 2**63 - 1")
+    return int(step)
 
 
 def checked_value(value: Any) -> float:
@@ -260,6 +276,15 @@ def _text_of(reason: Any) -> str | None:
     if reason is None or isinstance(reason, str):
         return reason
     raise ValueError(f"reason={shown(reason)}: must be a string, an exception or None")
+
+
+def _checked_reports(reports: Any) -> dict[int, float]:
+    if not isinstance(reports, Mapping | None):
+        raise ValueError(f"reports={shown(reports)}: must be a mapping of values by step, or None")
+    try:
+        return {checked_step(step): checked_value(value) for step, value in (reports or {}).items()}
+    except ValueError as error:
+        raise ValueError(f"reports={shown(reports)}: {error}") from None
 
 
 def _last_line(error: BaseException) -> str:
