@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hpo.book import Book
@@ -66,7 +67,10 @@ class Results:
         return handed_out(ledger.trials[number])
 
     def dataframe(self) -> Any:
-        """One row a trial: number, state, value, one ``params_`` column a parameter, times, failure."""
+        """One row a trial: number, state, value, one ``params_`` column a parameter, times, failure.
+
+        What is inactive in a trial is missing there; a column of whole numbers is then of pandas' ``Int64``.
+        """
         import pandas as pd
 
         ledger = self._book.ledger
@@ -86,6 +90,10 @@ class Results:
         names = [f"params_{name}" for name in ledger.space.names]
         columns = ["number", "state", "value", *names, "seconds", "search_seconds", "failure", "reason"]
         frame = pd.DataFrame(rows, columns=columns)
+        for name in ledger.space.names:  # pandas would make floats of whole numbers beside missing ones
+            values = [t.params.get(name) for t in ledger.trials]
+            if {type(v) for v in values} == {int, type(None)} and not _is_huge(values):
+                frame[f"params_{name}"] = pd.array(values, dtype="Int64")
         # Numbers, also where there are none yet.
         return frame.astype({"number": int, "value": float, "seconds": float, "search_seconds": float})
 
@@ -96,3 +104,8 @@ class Results:
         """What the latest failed trial says, as the end of a message."""
         failed = [t for t in self._book.ledger.trials if t.state is TrialState.FAILED and t.reason]
         return f"; the latest failure is {failed[-1].failure}: {failed[-1].reason}" if failed else ""
+
+
+def _is_huge(values: Sequence[int | None]) -> bool:
+    """Whether a number is beyond what a column of numbers holds."""
+    return any(v is not None and not -(2**63) <= v < 2**63 for v in values)

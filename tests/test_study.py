@@ -363,6 +363,25 @@ def test_a_parameter_that_a_trial_has_not_is_an_empty_cell():
     assert study.dataframe()["params_x"].isna().tolist() == [True, False]
 
 
+def test_whole_numbers_stay_whole_beside_an_empty_cell():
+    space = {
+        "kind": ["a", "b"],
+        "n": hpo.Int(0, 2**53, when={"kind": "a"}),
+        "choice": hpo.Ordinal([1, 2**70], when={"kind": "a"}),
+    }
+    study = hpo.Study(space, searcher=Uniform())
+    study.add_trial({"kind": "b"}, 1.0)
+    for n, choice in ((2**53 - 1, 1), (0, 2**70)):
+        study.add_trial({"kind": "a", "n": n, "choice": choice}, 1.0)
+        frame = study.dataframe()
+        assert frame["params_n"].dropna().tolist()[-1] == n
+        assert frame["params_choice"].dropna().tolist()[-1] == choice
+        assert frame[["params_n", "params_choice"]].isna().all(axis=1).tolist() == [True] + [False] * (
+            len(frame) - 1
+        )
+    assert frame.to_csv(columns=["params_n"], index=False).split() == ["params_n", '""', str(2**53 - 1), "0"]
+
+
 def test_callbacks_and_stop():
     seen = []
 
