@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 
 from hpo.checks import whole
 from hpo.searchers import Searcher, SearchSpaceExhausted, resolve
-from hpo.space import Space, SpaceError
+from hpo.space import Parameter, Space, SpaceError
 from hpo.study import Study
 from hpo.warn import warn
 
@@ -191,22 +191,32 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
 
 
 def _check_name(name: str, space: Space, estimator: Any) -> None:
-    """Raise SpaceError where nothing that is searched has a parameter of that name."""
+    """Raise SpaceError where what has the parameter in some configuration has none of that name."""
     parameter = space.parameters[name]
     step, rest = _searched_step(name, space)
-    owners = [estimator]
-    if step:
-        # Below a step that is searched itself, the parameter is one of what stands there.
-        values = getattr(space.parameters[step], "choices", ())
-        owners = list((parameter.when or {}).get(step, values))
-        if space.parameters[step].when is not None:  # then the estimator's own stands there, too
-            owners.append(estimator.get_params().get(step))
+    owners, is_each = _owners(step, parameter, space, estimator) if step else ([estimator], True)
     example = parameter.value(parameter.first)
-    if any(_takes(owner, rest, example) for owner in owners):
+    without = [owner for owner in owners if not _takes(owner, rest, example)]
+    if not without or (len(without) < len(owners) and not is_each):
         return
-    kinds = " or ".join(dict.fromkeys(type(owner).__name__ for owner in owners))
-    known = sorted({prefixed for owner in owners for prefixed in _names(owner)})
-    raise SpaceError(f"space: {name!r}: {kinds} has no parameter {rest!r}; it has {', '.join(known)}")
+    kinds = " or ".join(dict.fromkeys(type(owner).__name__ for owner in without))
+    message = f"space: {name!r}: {kinds} has no parameter {rest!r}"
+    if known := sorted({prefixed for owner in without for prefixed in _names(owner)}):
+        message += f"; it has {', '.join(known)}"
+    if len(without) < len(owners):
+        message += f"; where {name!r} exists only with some choices of {step!r}, say when={{{step!r}: [...]}}"
+    raise SpaceError(message)
+
+
+def _owners(step: str, parameter: Parameter, space: Space, estimator: Any) -> tuple[list[Any], bool]:
+    """What may stand at a step that is searched where `parameter`, below it, exists; whether each does."""
+    above, when = space.parameters[step], parameter.when or {}
+    if step in when:
+        return list(when[step]), len(when) == 1
+    choices = list(getattr(above, "choices", [above.value(above.first)]))
+    if above.when is None:
+        return choices, not when
+    return [*choices, estimator.get_params().get(step)], False  # its own stands there where nothing else does
 
 
 def _searched_step(name: str, space: Space) -> tuple[str, str]:

@@ -196,7 +196,16 @@ LINEAR, TREE = LogisticRegression(), DecisionTreeClassifier()
             "'clf__C': DecisionTreeClassifier has no parameter 'C'",
         ),
         ({"clf": [TREE], "clf__C": hpo.Float(0.1, 1)}, "'clf__C': DecisionTreeClassifier has no"),
-        ({"clf": ["passthrough"], "clf__C": hpo.Float(0.1, 1)}, "'clf__C': str has no"),
+        ({"clf": ["passthrough"], "clf__C": hpo.Float(0.1, 1)}, "'clf__C': str has no parameter 'C'$"),
+        ({"clf": hpo.Int(1, 2), "clf__C": hpo.Float(0.1, 1)}, "'clf__C': int has no parameter 'C'$"),
+        (
+            {
+                "verbose": [False, True],
+                "clf": hpo.Categorical([TREE], when={"verbose": True}),
+                "clf__C": hpo.Float(0.1, 1, when={"clf": TREE}),
+            },
+            "'clf__C': DecisionTreeClassifier has no",
+        ),
     ],
 )
 def test_a_mistyped_name_is_told_before_any_fit(space, message):
@@ -204,6 +213,35 @@ def test_a_mistyped_name_is_told_before_any_fit(space, message):
     with pytest.raises(hpo.SpaceError, match=message):
         found.fit(X, y)
     assert not hasattr(found, "study_")
+
+
+@pytest.mark.parametrize(
+    ("choices", "when", "without"),
+    [
+        ([LINEAR, TREE], None, "DecisionTreeClassifier has no parameter 'C'; it has ccp_alpha, .*"),
+        ([LINEAR, TREE, "passthrough"], {"clf": [LINEAR, "passthrough"]}, "str has no parameter 'C'"),
+        (["drop", TREE, LINEAR], None, "str or DecisionTreeClassifier has no parameter 'C'; it has .*"),
+    ],
+)
+def test_a_parameter_of_some_choices_of_a_step_is_told_to_need_a_condition(choices, when, without):
+    space = {"clf": choices, "clf__C": hpo.Float(0.1, 1, when=when)}
+    found = hpo.SearchCV(Pipeline([("clf", LINEAR)]), space, searcher="random", n_trials=2)
+    hint = r"; where 'clf__C' exists only with some choices of 'clf', say when=\{'clf': \[\.\.\.\]\}$"
+    with pytest.raises(hpo.SpaceError, match=f"'clf__C': {without}{hint}"):
+        found.fit(X, y)
+    assert not hasattr(found, "study_")
+
+
+@pytest.mark.parametrize("when", [{"verbose": True}, {"verbose": True, "clf": [LINEAR, TREE]}])
+def test_a_condition_may_lead_to_the_choice_of_a_step_by_another_parameter(when):
+    space = {
+        "clf": [LINEAR, TREE],
+        "verbose": hpo.Categorical([True], when={"clf": LINEAR}),
+        "clf__C": hpo.Float(0.1, 1, when=when),
+    }
+    found = hpo.SearchCV(Pipeline([("clf", LINEAR)]), space, searcher="random", n_trials=4, cv=2,
+                         error_score="raise", random_state=0).fit(X, y)  # fmt: skip
+    assert {len(trial.params) for trial in found.study_.trials} == {1, 3}
 
 
 class Lenient(ClassifierMixin, BaseEstimator):
