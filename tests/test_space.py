@@ -4,6 +4,7 @@ import copy
 import decimal
 import pickle
 import time
+import types
 
 import numpy as np
 import pandas as pd
@@ -79,6 +80,13 @@ def test_scikit_learn_notation():
             "kind": ["b", "a"],
             "flag": [True, False],
             "array": np.array([0.1, 0.2]),
+            "range": range(3),
+            "mixed": [2, "auto", 1],
+            "nested": [(2, 2), (1,)],
+            "moved": scipy.stats.randint(0, 5, loc=10),
+            "scaled": scipy.stats.loguniform(1, 10, scale=2),
+            "in place": scipy.stats.loguniform(1, 10, 0),
+            "by name": scipy.stats.reciprocal(a=1, b=10, loc=0),
         }
     )
     assert space.parameters == {
@@ -89,7 +97,15 @@ def test_scikit_learn_notation():
         "kind": Categorical(["b", "a"]),
         "flag": Categorical([True, False]),
         "array": Ordinal([0.1, 0.2]),
+        "range": Ordinal([0, 1, 2]),
+        "mixed": Categorical([2, "auto", 1]),
+        "nested": Categorical([(2, 2), (1,)]),
+        "moved": Int(10, 14),
+        "scaled": Float(2.0, 20.0, log=True),
+        "in place": Float(1.0, 10.0, log=True),
+        "by name": Float(1.0, 10.0, log=True),
     }
+    assert [type(choice) for choice in space.parameters["array"].choices] == [float, float]
 
 
 def test_nested_conditions_are_listed_once():
@@ -223,7 +239,10 @@ def test_a_needle_in_a_finite_space_is_found():
         (lambda: Space({}), "at least one parameter"),
         (lambda: Space({"x": 3}), "parameter 'x'"),
         (lambda: Space({"x": scipy.stats.norm()}), "parameter 'x': distribution norm.* is not known"),
-        (lambda: Space({"x": scipy.stats.randint(0, 2**60)}), "parameter 'x': high=1152921504606846976"),
+        (
+            lambda: Space({"x": scipy.stats.randint(0, 2**60)}),
+            "parameter 'x': high=1152921504606846975: must",
+        ),
         (lambda: Space({"x": scipy.stats.loguniform(1, 9, loc=1)}), r"loguniform\(1, 9\).* is not known"),
         (lambda: Space({"x": scipy.stats.loguniform(1, 9, 1)}), r"loguniform\(1, 9, 1\).* is not known"),
         (lambda: Space({"x": Float(0, 1, when={"y": 1})}), "'y', not in the space"),
@@ -237,6 +256,30 @@ def test_a_needle_in_a_finite_space_is_found():
         (lambda: Float(1, 2, log="yes"), "log='yes'"),
         (lambda: Space({"x": [1, 2, 2]}), r"parameter 'x': choices=\[1, 2, 2\]: 2 stands there twice"),
         (lambda: Space({"x": scipy.stats.randint(5, 5)}), r"parameter 'x': distribution randint\(5, 5\)"),
+        (lambda: Space({"x": scipy.stats.uniform(2, -1)}), r"uniform\(2, -1\) has no values; check its arg"),
+        (lambda: Space({"x": scipy.stats.loguniform(a=9, b=1)}), r"loguniform\(\){'a': 9, 'b': 1} has no"),
+        (
+            lambda: Space({"x": scipy.stats.uniform([0, 1], 2)}),
+            r"parameter 'x': distribution uniform\(\[0, 1\], 2\) is several; its arguments must be numbers",
+        ),
+        (lambda: Space({"x": scipy.stats.uniform(0, [2])}), r"distribution uniform\(0, \[2\]\) is several"),
+        (
+            lambda: Space({"x": np.array(3)}),
+            "parameter 'x': 3 is not a parameter; allowed: hpo.Float, .*loguniform",
+        ),
+        (
+            lambda: Space({"x": types.MappingProxyType({"a": 1})}),
+            "parameter 'x': mappingproxy.*a list of values",
+        ),
+        (lambda: Space({"x": "abc"}), "parameter 'x': 'abc' is not a parameter"),
+        (lambda: Space({"x": b"abc"}), "parameter 'x': b'abc' is not a parameter"),
+        (lambda: Space({"x": {"a": 1}}), "parameter 'x': {'a': 1} is not a parameter"),
+        (lambda: Space({"x": frozenset({1})}), "parameter 'x': frozenset.* is not a parameter"),
+        (
+            lambda: Space({"x": scipy.stats.uniform}),
+            "parameter 'x': .* is not a parameter; .* a frozen scipy.stats",
+        ),
+        (lambda: Space({"x": []}), r"parameter 'x': choices=\[\]: must hold at least one value"),
         (lambda: Space({"x": [1, 2]}, constraints=lambda p: True), "constraints=.*must be a list"),
         (lambda: Space({"x": {"a", "b"}}), "parameter 'x'.*a list of values"),
         (lambda: Ordinal({1, 2}), "choices=.*must be a list"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hpo.checks import plain
+from hpo.checks import is_real, plain
 from hpo.space.checks import SpaceError
 from hpo.space.parameters import Categorical, Float, Int, Ordinal, Parameter
 
@@ -30,7 +30,7 @@ def parameter_of(name: str, notation: Any) -> Parameter:
     if isinstance(notation, Parameter):
         return notation
     try:
-        return _read(notation)
+        return _read(plain(notation))
     except SpaceError as error:
         raise SpaceError(f"parameter {name!r}: {error}") from None
 
@@ -38,7 +38,7 @@ def parameter_of(name: str, notation: Any) -> Parameter:
 def _read(notation: Any) -> Parameter:
     if hasattr(notation, "dist") and hasattr(notation, "support"):
         return _from_distribution(notation)
-    if isinstance(notation, Iterable) and not isinstance(notation, str | bytes | dict | set | frozenset):
+    if isinstance(notation, Iterable) and not isinstance(notation, str | bytes | Mapping | set | frozenset):
         choices = [plain(choice) for choice in notation]
         numeric = all(isinstance(c, int | float) and not isinstance(c, bool) for c in choices)
         return Ordinal(sorted(choices)) if numeric else Categorical(choices)
@@ -48,7 +48,9 @@ def _read(notation: Any) -> Parameter:
 def _from_distribution(frozen: Any) -> Parameter:
     kind = frozen.dist.name
     given = f"{kind}{frozen.args}{frozen.kwds or ''}"
-    low, high = (float(end) for end in frozen.support())
+    low, high = (plain(end) for end in frozen.support())
+    if not is_real(low) or not is_real(high):
+        raise SpaceError(f"distribution {given} is several; its arguments must be numbers, not arrays")
     if math.isnan(low) or math.isnan(high):
         raise SpaceError(f"distribution {given} has no values; check its arguments")
     if kind == "randint":
