@@ -108,6 +108,10 @@ def test_scikit_learn_notation():
     assert [type(choice) for choice in space.parameters["array"].choices] == [float, float]
 
 
+def test_numbers_among_which_is_a_nan_have_no_order():
+    assert type(Space({"missing": [2, float("nan"), 1]}).parameters["missing"]) is Categorical
+
+
 def test_nested_conditions_are_listed_once():
     space = Space(
         {

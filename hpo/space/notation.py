@@ -40,7 +40,8 @@ def _read(notation: Any) -> Parameter:
         return _from_distribution(notation)
     if isinstance(notation, Iterable) and not isinstance(notation, str | bytes | Mapping | set | frozenset):
         choices = [plain(choice) for choice in notation]
-        numeric = all(isinstance(c, int | float) and not isinstance(c, bool) for c in choices)
+        # A NaN has no place in an order.
+        numeric = all(isinstance(c, int | float) and not isinstance(c, bool) and c == c for c in choices)
         return Ordinal(sorted(choices)) if numeric else Categorical(choices)
     raise SpaceError(f"{notation!r} is not a parameter; allowed: {ALLOWED}")
 
