@@ -95,3 +95,15 @@ def test_whether_to_show_progress_is_true_or_false(wrong, tmp_path):
     with pytest.raises(ValueError, match=f"progress={wrong!r}: must be True or False"):
         hpo.compare({"t": hpo.Task(value, SPACE)}, out=tmp_path, progress=wrong)
     assert Options(progress=np.bool_(False)).progress is False
+
+
+def test_minus_one_is_a_job_for_each_core(monkeypatch):
+    monkeypatch.setattr("hpo.execution.runners.n_cores", lambda: 3)
+    assert hpo.Study(SPACE).optimize(value, 0, n_jobs=-1, progress=False).window == 3
+
+
+def test_a_function_that_says_nothing_of_its_arguments_may_be_called():
+    assert Options(callbacks=[max]).callbacks == [max]
+    for wrong in (len, "print", lambda study: None):
+        with pytest.raises(ValueError, match="callbacks=.*: must be a list of functions"):
+            Options(callbacks=[wrong])

@@ -457,11 +457,11 @@ def test_the_progress_line_is_told_the_best_and_why_the_search_ends(monkeypatch)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"direction": "up"}, "direction='up'"),
+        ({"direction": "up"}, "direction='up': must be 'minimize' or 'maximize'"),
         ({"seed": -1}, "seed=-1"),
         ({"window": 0}, "window=0"),
         ({"searcher": "magic"}, "searcher='magic'"),
-        ({"name": ""}, "name=''"),
+        ({"name": ""}, "name='': must be a string of at least one character"),
         ({"name": 3}, "name=3"),
     ],
 )

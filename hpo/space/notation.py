@@ -49,10 +49,11 @@ def _read(notation: Any) -> Parameter:
 def _from_distribution(frozen: Any) -> Parameter:
     kind = frozen.dist.name
     given = f"{kind}{frozen.args}{frozen.kwds or ''}"
+    # SciPy makes both ends alike: two numbers, two NaN or two arrays.
     low, high = (plain(end) for end in frozen.support())
-    if not is_real(low) or not is_real(high):
+    if not is_real(low):
         raise SpaceError(f"distribution {given} is several; its arguments must be numbers, not arrays")
-    if math.isnan(low) or math.isnan(high):
+    if math.isnan(low):
         raise SpaceError(f"distribution {given} has no values; check its arguments")
     if kind == "randint":
         return Int(int(low), int(high))
