@@ -174,6 +174,19 @@ def test_choices_are_known_again_in_another_process(tmp_path):
         hpo.load_study(file, space=RICH | {"of": hpo.Categorical([max, Size, float("nan"), len, str.upper])})
 
 
+def test_what_differs_in_a_space_is_named(tmp_path):
+    file, x, n = tmp_path / "runs.db", hpo.Float(0, 1), hpo.Int(1, 3)
+    hpo.Study({"x": x, "n": n}, searcher="random", storage=file)
+    for given, differing in [
+        ({"x": x}, "n"),
+        ({"x": x, "n": n, "k": ["a", "b"]}, "k"),
+        ({"x": hpo.Float(0, 2), "n": hpo.Int(1, 4)}, "x, n"),
+        ({"n": n, "x": x}, "the constraints or the order"),
+    ]:
+        with pytest.raises(ValueError, match=rf"space=.*: is not the study's own; different: {differing}$"):
+            hpo.load_study(file, space=given)
+
+
 def test_another_searcher_and_pruner_stay_the_studys(tmp_path):
     file = tmp_path / "runs.db"
     hpo.Study(SPACE, storage=file, window=1)
