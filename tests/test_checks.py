@@ -105,5 +105,5 @@ def test_minus_one_is_a_job_for_each_core(monkeypatch):
 def test_a_function_that_says_nothing_of_its_arguments_may_be_called():
     assert Options(callbacks=[max]).callbacks == [max]
     for wrong in (len, "print", lambda study: None):
-        with pytest.raises(ValueError, match="callbacks=.*: must be a list of functions"):
+        with pytest.raises(ValueError, match=r"callbacks=.*: must be a list of functions"):
             Options(callbacks=[wrong])

@@ -1,5 +1,7 @@
 """SearchCV keeps scikit-learn's protocol."""
 
+import warnings
+
 import numpy as np
 import pytest
 import sklearn
@@ -56,6 +58,44 @@ def test_attributes_are_those_of_randomized_search(options):
     assert len(ours.cv_results_["params"]) == 6
 
 
+def test_what_it_shares_with_randomized_search_has_the_same_defaults_and_is_passed_on():
+    params = hpo.SearchCV(DecisionTreeClassifier(), SPACE).get_params(deep=False)
+    theirs = RandomizedSearchCV(DecisionTreeClassifier(), {}).get_params(deep=False)
+    shared = params.keys() & theirs.keys() - {"estimator"}
+    assert repr({name: params[name] for name in shared}) == repr({name: theirs[name] for name in shared})
+    assert (params["searcher"], params["n_trials"]) == ("gp", 50)
+    given = {"n_jobs": 2, "verbose": 3, "pre_dispatch": 1, "return_train_score": True, "error_score": 0.5}
+    assert search(**given).get_params().items() >= given.items()
+
+
+def test_the_largest_score_is_the_best():
+    found = search(scoring=lambda tree, X, y: float(tree.max_depth)).fit(X, y)
+    scores = list(found.cv_results_["mean_test_score"])
+    assert len(set(scores)) > 1
+    assert found.study_.best_value == found.best_score_ == max(scores)
+
+
+def test_folds_of_a_regressor_are_those_of_scikit_learn():
+    found = hpo.SearchCV(Ridge(), {"alpha": [0.5]}, searcher="grid", cv=3).fit(X, y)  # classes, as numbers
+    assert found.best_score_ == pytest.approx(cross_val_score(Ridge(alpha=0.5), X, y, cv=3).mean())
+
+
+def test_warnings_of_a_scorer_are_heard():
+    def warns(tree, X, y):
+        warnings.warn("mine", UserWarning, stacklevel=1)
+        return 1.0
+
+    with pytest.warns(UserWarning, match="^mine$"):
+        search(scoring=warns, n_trials=1).fit(X, y)
+
+
+def test_an_error_that_is_not_of_the_fits_ends_the_search():
+    found = search(scoring=lambda tree, X, y: "good", n_trials=3)
+    with pytest.raises(ValueError, match="must return a number"):
+        found.fit(X, y)
+    assert len(found.study_.trials) == 1
+
+
 @pytest.mark.filterwarnings("error:.*no finite score")  # nor is there anything to warn of
 def test_best_is_what_cross_validation_says():
     found = search().fit(X, y)
@@ -101,7 +141,9 @@ def test_a_configuration_whose_folds_all_fail_costs_one_trial():
     found = hpo.SearchCV(Picky(), depths, searcher="random", n_trials=6, cv=3, random_state=0)
     found.fit(X, y)
     assert sorted(p["depth"] for p in found.cv_results_["params"]) == [2, 4, 6]
-    assert sum(t.state == "failed" for t in found.study_.trials) == 3
+    reasons = [t.reason for t in found.study_.trials if t.state == "failed"]
+    assert len(reasons) == 3
+    assert all("RuntimeError: odd" in reason and reason == reason.strip() for reason in reasons)
     with pytest.raises(ValueError, match="fits failed"):
         hpo.SearchCV(Picky(), {"depth": [1]}, searcher="random", n_trials=2).fit(X, y)
     with pytest.raises(RuntimeError, match="odd"):
@@ -197,6 +239,7 @@ LINEAR, TREE = LogisticRegression(), DecisionTreeClassifier()
         ),
         ({"clf": [TREE], "clf__C": hpo.Float(0.1, 1)}, "'clf__C': DecisionTreeClassifier has no"),
         ({"clf": ["passthrough"], "clf__C": hpo.Float(0.1, 1)}, "'clf__C': str has no parameter 'C'$"),
+        ({"clf": [LogisticRegression], "clf__C": hpo.Float(0.1, 1)}, "'clf__C': type has no parameter 'C'$"),
         ({"clf": hpo.Int(1, 2), "clf__C": hpo.Float(0.1, 1)}, "'clf__C': int has no parameter 'C'$"),
         (
             {
@@ -220,7 +263,11 @@ def test_a_mistyped_name_is_told_before_any_fit(space, message):
     [
         ([LINEAR, TREE], None, "DecisionTreeClassifier has no parameter 'C'; it has ccp_alpha, .*"),
         ([LINEAR, TREE, "passthrough"], {"clf": [LINEAR, "passthrough"]}, "str has no parameter 'C'"),
-        (["drop", TREE, LINEAR], None, "str or DecisionTreeClassifier has no parameter 'C'; it has .*"),
+        (
+            ["drop", TREE, LINEAR, DecisionTreeClassifier(max_depth=1)],
+            None,
+            "str or DecisionTreeClassifier has no parameter 'C'; it has .*",
+        ),
     ],
 )
 def test_a_parameter_of_some_choices_of_a_step_is_told_to_need_a_condition(choices, when, without):
@@ -280,6 +327,7 @@ def test_names_below_a_searched_step_and_those_of_lenient_estimators_are_taken()
     _check_name("clf__C", hpo.Space(space), pipe)
     found = hpo.SearchCV(Lenient(), {"anything": [0, 1]}, searcher="grid", n_trials=2, cv=2)
     assert len(found.fit(X, y).study_.trials) == 2
+    assert vars(found.estimator) == {}  # as it was given
 
 
 def test_what_was_found_before_an_error_is_kept():
@@ -308,10 +356,10 @@ def test_folds_without_a_score_fail_their_trial_and_warn_once():
 
     with pytest.warns(UserWarning, match="3 of 6 configurations") as warned:
         found = hpo.SearchCV(DecisionTreeClassifier(), {"max_depth": hpo.Int(1, 6)}, searcher="random",
-                             n_trials=6, scoring=nothing_of_odd_depths, random_state=0).fit(X, y)  # fmt: skip
+                             n_trials=9, scoring=nothing_of_odd_depths, random_state=0).fit(X, y)  # fmt: skip
     failed = [t for t in found.study_.trials if t.state == "failed"]
     assert {t.params["max_depth"] for t in failed} == {1, 3, 5}
-    assert all("nan" in t.reason for t in failed)
+    assert {t.reason for t in failed} == {"its mean test score is nan"}
     assert sum("finite" in str(w.message) for w in warned) == 1
 
 
