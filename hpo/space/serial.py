@@ -77,7 +77,22 @@ def _named(value: Any) -> str:
     """What a value without JSON is called: the same in every process."""
     if isinstance(value, type | FunctionType):
         return f"{value.__module__}.{value.__qualname__}"  # its repr has its address in memory
-    return ADDRESS.sub("", repr(value))
+    return ADDRESS.sub("", _written(value))
+
+
+def _written(value: Any) -> str:
+    """Its repr, but for sets, whose order differs between processes: in them the order of the reprs."""
+    kind = type(value)
+    if kind in (set, frozenset) and value:
+        inside = f"{{{', '.join(sorted(map(_written, value)))}}}"
+        return inside if kind is set else f"frozenset({inside})"
+    if kind is list:
+        return f"[{', '.join(map(_written, value))}]"
+    if kind is tuple:
+        return f"({', '.join(map(_written, value))}{',' if len(value) == 1 else ''})"
+    if kind is dict:
+        return f"{{{', '.join(f'{_written(k)}: {_written(v)}' for k, v in value.items())}}}"
+    return repr(value)
 
 
 def _space(stored: dict[str, Any], value: Callable[[str, Any], Any]) -> Space:

@@ -141,6 +141,10 @@ RICH = {
     "shape": hpo.Categorical([Shape(1, 2), Shape(3, 4)]),
     "of": hpo.Categorical([relu, Size, float("nan"), len, str.upper]),
 }
+SETS = {  # whose order is another in every process
+    "features": hpo.Categorical([{*"abcdef"}, frozenset("ghijkl"), (frozenset("ghijkl"), 1), set()]),
+    "preset": hpo.Categorical([[{*"abcdef"}, ({*"ghijkl"},)], {"use": {*"abcdef"}, "n": [1, 2]}]),
+}
 
 
 def test_choices_that_json_has_not_come_back_as_what_they_are(tmp_path):
@@ -165,13 +169,16 @@ def test_tuples_among_choices_are_stored_and_lists_are_not(tmp_path):
 def test_choices_are_known_again_in_another_process(tmp_path):
     file = tmp_path / "runs.db"
     script = (
-        "import sys, hpo; from tests.storage.test_store import RICH;"
-        "hpo.minimize(lambda p: 1, RICH, searcher='random', n_trials=3, storage=sys.argv[1])"
+        "import sys, hpo; from tests.storage.test_store import RICH, SETS;"
+        "hpo.minimize(lambda p: 1, RICH | SETS, searcher='random', n_trials=3, storage=sys.argv[1])"
     )
     subprocess.run([sys.executable, "-c", script, str(file)], check=True, timeout=60)
-    assert len(hpo.load_study(file, space=RICH).trials) == 3
-    with pytest.raises(ValueError, match="different: of"):
-        hpo.load_study(file, space=RICH | {"of": hpo.Categorical([max, Size, float("nan"), len, str.upper])})
+    space = RICH | SETS
+    assert len(hpo.load_study(file, space=space).trials) == 3
+    for name, one, other in [("of", len, max), ("features", {*"abcdef"}, {*"abcdeg"})]:
+        choices = [other if choice == one else choice for choice in space[name].choices]
+        with pytest.raises(ValueError, match=f"different: {name}$"):
+            hpo.load_study(file, space=space | {name: hpo.Categorical(choices)})
 
 
 def test_what_differs_in_a_space_is_named(tmp_path):

@@ -76,6 +76,24 @@ def test_choices_that_are_called_the_same_are_told_apart(tmp_path):
     assert seen == [a_lambda, f"{a_lambda} (2)", "[1, 2] (2)", "[1, 2]", "[1, 2, 3]"]
 
 
+def test_choices_that_are_not_stored_are_called_as_they_are_written(tmp_path):
+    choices = [
+        [1, (2,), ()],
+        [],
+        {"a": [None, 0.5], 1: {}},
+        {3},
+        {"b", "a"},
+        frozenset({(2, "x"), "b"}),
+        set(),
+    ]
+    study = hpo.Study({"c": hpo.Categorical(choices)}, searcher="random", storage=tmp_path / "runs.db")
+    for choice in choices:
+        study.add_trial({"c": choice}, 0.0)
+    seen = [trial.params["c"] for trial in StoredStudy(tmp_path / "runs.db").trials]
+    alone = [repr(choice) for choice in choices]
+    assert seen == [*alone[:4], "{'a', 'b'}", "frozenset({'b', (2, 'x')})", "set()"]
+
+
 @pytest.mark.parametrize("verb", ["show", "export"])
 def test_what_is_not_there_is_said(file, verb, tmp_path):
     rest = [tmp_path / "new.csv"] if verb == "export" else []
