@@ -5,6 +5,7 @@ import pytest
 
 import hpo
 from hpo.searchers import genetic
+from hpo.searchers.base import generator
 from hpo.searchers.climb import CONVERGED, Climb
 from hpo.searchers.genetic import NUMBER, _Family, _shares, _without_trail
 from hpo.trial import History
@@ -76,7 +77,7 @@ def test_the_moves_are_told_and_the_one_that_pays_is_made_most():
     assert study.best_value < 1e-4
 
 
-@pytest.mark.parametrize(("budget", "size"), [(20, 8), (400, 20), (5000, 50)])
+@pytest.mark.parametrize(("budget", "size"), [(20, 8), (400, 20), (None, 25), (5000, 50)])
 def test_the_population_is_sized_by_the_budget(budget, size):
     study = hpo.Study(SPACE, searcher=hpo.GeneticSearcher(n_trials=budget), seed=0)
     generations = [study.ask().info["generation"] for _ in range(size + 1)]
@@ -181,3 +182,52 @@ def test_children_have_the_choices_of_either_parent_and_what_a_parent_lacks():
     assert children == {(0.1, 0.25), (0.1, 0.75)}
     lacking = np.array([[np.nan, 0.25], [0.9, np.nan]])
     assert family._complete(lacking).tolist() == [[0.9, 0.25], [0.9, 0.25]]
+
+
+def suggestions(space, history, n, searcher=None):
+    """Of so many suggestions after one history, the configurations by the move that made them."""
+    found = {}
+    for k in range(n):
+        made = (searcher or hpo.GeneticSearcher()).suggest(space, history, generator(k, len(history)))
+        found.setdefault(made.info["move"], []).append(made.params)
+    return found
+
+
+@pytest.mark.parametrize(("probability", "is_mixed"), [(0.0, False), (1.0, True)])
+def test_a_child_of_the_crossover_has_two_parents_with_the_probability_that_was_chosen(probability, is_mixed):
+    space = hpo.Space({f"x{i}": hpo.Float(0, 1) for i in range(12)})
+    values = [0.1 + k / 1000 if k % 2 else 0.9 + k / 1000 for k in range(20)]
+    seen = History.build(space, [dict.fromkeys(space.names, x) for x in values], range(20))
+    searcher = hpo.GeneticSearcher(crossover_probability=probability)
+    children = suggestions(space, seen, 60, searcher)["crossover"]
+    low = [sum(x < 0.5 for x in child.values()) for child in children]
+    assert any(3 <= n <= 9 for n in low) == is_mixed  # else at most some genes have mutated
+
+
+@pytest.mark.parametrize(("at", "edge"), [(0.03, 0.0), (0.97, 1.0)])
+def test_children_that_would_leave_the_space_are_not_heaped_up_on_its_edge(at, edge):
+    space = hpo.Space({"x": hpo.Float(0, 1), "y": hpo.Float(0, 1)})
+    rng = np.random.default_rng(0)
+    params = [{"x": at + d, "y": at - d} for d in rng.uniform(-0.03, 0.03, 40)]
+    made = suggestions(space, History.build(space, params, range(40)), 60)
+    for move, spread in (("difference", 0.15), ("climb", 1.0)):
+        far = [abs(v - edge) for child in made[move] for v in child.values()]
+        assert 0 < min(far) < max(far) < spread
+
+
+def test_the_climb_goes_to_neighbours_of_whole_numbers_however_short_its_step():
+    space = hpo.Space({"n": hpo.Int(0, 20), "x": hpo.Float(0, 1)})
+    params = [{"n": 10, "x": 0.5}, *({"n": 10, "x": 0.5 + k / 1e4} for k in range(1, 61))]
+    infos = [{"move": "climb" if k else "crossover"} for k in range(61)]  # none better: its step is short
+    found = suggestions(space, History.build(space, params, range(61), infos=infos), 150)["climb"]
+    assert {child["n"] for child in found} == {9, 10, 11}
+
+
+def test_the_trail_of_a_climb_does_not_crowd_out_the_population():
+    space = hpo.Space({"x": hpo.Float(0, 1), "y": hpo.Float(0, 1)})
+    others = [{"x": 0.1 + k / 100, "y": 0.5} for k in range(20)]
+    trail = [{"x": 0.9 + k / 1000, "y": 0.5} for k in range(40)]
+    infos = [{}] * 20 + [{"move": "climb"}] * 40
+    seen = History.build(space, [*others, *trail], [*range(100, 120), *range(40)], infos=infos)
+    children = suggestions(space, seen, 100)["crossover"]
+    assert np.mean([child["x"] < 0.5 for child in children]) > 0.5
