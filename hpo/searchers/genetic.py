@@ -76,6 +76,7 @@ class GeneticSearcher(Searcher):
         probability = self.crossover_probability
         if not is_real(probability) or not 0 <= probability <= 1:
             raise ValueError(f"crossover_probability={probability!r}: must be a number in 0..1")
+        object.__setattr__(self, "crossover_probability", float(probability))  # as it can be stored
 
     def suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         """Configuration to try next; see `Searcher.suggest`."""

@@ -231,3 +231,9 @@ def test_the_trail_of_a_climb_does_not_crowd_out_the_population():
     seen = History.build(space, [*others, *trail], [*range(100, 120), *range(40)], infos=infos)
     children = suggestions(space, seen, 100)["crossover"]
     assert np.mean([child["x"] < 0.5 for child in children]) > 0.5
+
+
+def test_a_probability_of_any_kind_of_number_is_stored(tmp_path):
+    searcher = hpo.GeneticSearcher(crossover_probability=np.float32(0.5))
+    hpo.Study(SPACE, searcher=searcher, storage=tmp_path / "s.db")
+    assert hpo.load_study(tmp_path / "s.db").searcher == hpo.GeneticSearcher(crossover_probability=0.5)
