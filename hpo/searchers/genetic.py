@@ -112,7 +112,7 @@ class _Family:
         self.crossover_probability = crossover_probability
         y = np.where(history.failed, np.inf, history.y)
         # A slice, since one look at a time at a long history is slow.
-        moves = np.array([NUMBER.get(info.get("move", ""), -1) for info in history.infos[:]])
+        moves = np.array([_number_of(info.get("move")) for info in history.infos[:]])
         self.climb = replay(history.X, y, moves == NUMBER["climb"])
         self.shares = _shares(moves, found_best(y), self.climb)
         # Rows are sorted, best first, so a genome's fitness is its rank: failures stay outside.
@@ -141,7 +141,7 @@ class _Family:
         rng, n = self.rng, len(self.population)
         first, second = self.toolbox.select(self.individuals, 2)
         toward = self.population[0] if rng.random() < 0.5 else second
-        one, other = rng.permutation(n)[:2]
+        one, other = rng.permutation(n)[[0, min(1, n - 1)]]  # a population of one differs from itself by 0
         a, b, c, e = self._complete(np.array([first, toward, self.population[one], self.population[other]]))
         factor = rng.uniform(0.3, 0.9)
         moved = a + factor * (b - a) + factor * (c - e)
@@ -191,6 +191,11 @@ class _Individual(list[float]):
     def __init__(self, genes: list[float], rank: int) -> None:
         super().__init__(genes)
         self.rank = rank
+
+
+def _number_of(move: Any) -> int:
+    """Number of a move; -1 for what any other searcher noted under that name."""
+    return NUMBER.get(move, -1) if isinstance(move, str) else -1
 
 
 def _rate(genome: Sequence[float] | Array) -> float:

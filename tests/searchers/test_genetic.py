@@ -233,6 +233,16 @@ def test_the_trail_of_a_climb_does_not_crowd_out_the_population():
     assert np.mean([child["x"] < 0.5 for child in children]) > 0.5
 
 
+def test_trials_of_any_origin_can_be_bred_from():
+    space = hpo.Space({"x": hpo.Float(0, 1), "y": hpo.Float(0, 1)})
+    params = [{"x": k / 10, "y": 0.5} for k in range(9)]
+    # A climb whose start was lost with a damaged file; and what another searcher noted under the same name.
+    for noted in ("climb", ["climb"], {"to": 3}, 1, None):
+        seen = History.build(space, params, range(9), infos=[{"move": noted}] * 9)
+        made = suggestions(space, seen, 40, hpo.GeneticSearcher(population_size=4))
+        assert {"crossover", "climb"} <= {*made}
+
+
 def test_a_probability_of_any_kind_of_number_is_stored(tmp_path):
     searcher = hpo.GeneticSearcher(crossover_probability=np.float32(0.5))
     hpo.Study(SPACE, searcher=searcher, storage=tmp_path / "s.db")
