@@ -232,6 +232,9 @@ def test_a_needle_in_a_finite_space_is_found():
         (lambda: Float(0, float("inf")), "high=inf"),
         (lambda: Float(0, 1, log=True), "low=0"),
         (lambda: Float(0, 1, step=-1), "step=-1"),
+        (lambda: Float(0, 1, step=0), "step=0: must be greater than 0"),
+        (lambda: Int(0, 9, step=0), "step=0: must be at least 1"),
+        (lambda: Int(1, 9, log=True, step=2), "step=2: an Int with log=True takes no step"),
         (lambda: Categorical({"a": 1, "b": 2}), r"choices=\{'a': 1, 'b': 2\}: must be a list"),
         (lambda: Float(1, 2, log=True, step=0.1), "step=0.1"),
         (lambda: Float(0, 1, step=1e-16), "step=1e-16: too fine"),
@@ -306,6 +309,7 @@ def test_unusable_definitions_are_refused_by_name(make, message):
         ({"n": 2}, "'kind': has no value"),
         ({"n": 5, "kind": "a", "x": 0.5}, "'n'=5: must be a whole number from 1 to 3"),
         ({"n": True, "kind": "a", "x": 0.5}, "'n'=True"),
+        ({"n": 1.5, "kind": "b"}, "'n'=1.5: must be a whole number from 1 to 3$"),
         ({"n": 2, "kind": "b", "x": 0.5}, "exists only when"),
         ({"n": 2, "kind": "c"}, r"must be one of \['a', 'b'\]"),
         ({"n": 3, "kind": "b"}, "violates a constraint"),
@@ -420,6 +424,29 @@ def test_what_lies_between_two_steps_is_refused(parameter):
     for off in (0.5, 0.001):
         with pytest.raises(SpaceError, match="in steps of"):
             Space({"x": parameter}).canonical({"x": parameter.low + off * parameter.step})
+
+
+@pytest.mark.parametrize("between", [4, 5.5, 12])
+def test_whole_numbers_between_two_steps_are_refused(between):
+    with pytest.raises(SpaceError, match=f"'n'={between}: must be a whole number from 2 to 12 in steps of 3"):
+        Space({"n": Int(2, 12, step=3)}).canonical({"n": between})
+
+
+def test_a_range_of_one_number_is_one_configuration():
+    space = Space(
+        {"x": Float(0.5, 0.5), "y": Float(1, 1, log=True), "z": Float(2, 2, step=0.1), "n": Int(1, 2)}
+    )
+    constants = {"x": 0.5, "y": 1.0, "z": 2.0}
+    assert space.size == 2
+    assert space.decode(space.enumerate(2)) == [{**constants, "n": 1}, {**constants, "n": 2}]
+
+
+def test_a_parameter_of_numpys_numbers_is_one_of_pythons():
+    given = (
+        Float(np.float64(0), np.int64(1), step=np.float32(0.5)),
+        Int(np.int8(1), np.float64(9), step=np.int64(2)),
+    )
+    assert repr(given) == repr((Float(0.0, 1.0, step=0.5), Int(1, 9, step=2)))
 
 
 def test_levels_are_spread_and_hold_both_ends():
