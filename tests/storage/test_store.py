@@ -3,7 +3,9 @@
 import collections
 import dataclasses
 import enum
+import functools
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -111,11 +113,20 @@ def test_constraints_are_given_again(tmp_path):
     file = tmp_path / "runs.db"
     space = hpo.Space(SPACE.parameters, constraints=[lambda p: p["n"] > 1])
     hpo.minimize(loss, space, searcher="random", n_trials=3, seed=0, storage=file, progress=False)
-    with pytest.raises(ValueError, match="give the space again"):
+    name = "test_constraints_are_given_again.<locals>.<lambda>"
+    with pytest.raises(ValueError, match=re.escape(f"its constraints ({name}) are code")):
         hpo.load_study(file)
     with pytest.raises(ValueError, match="space="):
         hpo.load_study(file, space=SPACE)
     assert len(hpo.load_study(file, space=space).trials) == 3
+
+
+def test_a_constraint_without_a_name_of_its_own_is_called_by_its_class(tmp_path):
+    constraint = functools.partial(lambda least, params: params["n"] >= least, 2)
+    space = hpo.Space(SPACE.parameters, constraints=[constraint])
+    hpo.Study(space, searcher="random", storage=tmp_path / "runs.db")
+    with pytest.raises(ValueError, match=r"its constraints \(partial\) are code"):
+        hpo.load_study(tmp_path / "runs.db")
 
 
 class Size(enum.IntEnum):
@@ -141,7 +152,8 @@ RICH = {
     "shape": hpo.Categorical([Shape(1, 2), Shape(3, 4)]),
     "of": hpo.Categorical([relu, Size, float("nan"), len, str.upper]),
 }
-SETS = {  # whose order is another in every process
+OTHERS = {  # whose repr is another in every process, by the order of sets or the place in memory
+    "call": hpo.Categorical([functools.partial(relu), functools.partial(max, 0)]),
     "features": hpo.Categorical([{*"abcdef"}, frozenset("ghijkl"), (frozenset("ghijkl"), 1), set()]),
     "preset": hpo.Categorical([[{*"abcdef"}, ({*"ghijkl"},)], {"use": {*"abcdef"}, "n": [1, 2]}]),
 }
@@ -161,19 +173,37 @@ def test_tuples_among_choices_are_stored_and_lists_are_not(tmp_path):
     layers = {"layers": hpo.Categorical([(64, "relu"), (64, (32, None)), True, 0.5])}
     hpo.Study(layers, searcher="random", storage=tmp_path / "tuples.db")
     assert repr(hpo.load_study(tmp_path / "tuples.db").space) == repr(hpo.Space(layers))
+    hpo.Study({"shape": hpo.Categorical([Shape(1, 2)])}, storage=tmp_path / "named.db")
+    with pytest.raises(ValueError, match=r"'shape': the choice Shape.*is not stored"):
+        hpo.load_study(tmp_path / "named.db")
     hpo.Study({"layers": hpo.Categorical([[64], [64, 32]])}, storage=tmp_path / "lists.db")
     with pytest.raises(ValueError, match=r"'layers': the choice \[64\] is not stored; give the space again"):
         hpo.load_study(tmp_path / "lists.db")
 
 
+def test_all_that_a_space_says_without_code_is_stored(tmp_path):
+    space = hpo.Space(
+        {
+            "kind": hpo.Categorical([("a", 1), "b", None]),
+            "rate": hpo.Float(0.001, 1, log=True, when={"kind": [("a", 1), None]}),
+            "drop": hpo.Float(0, 1, step=0.25),
+            "units": hpo.Int(1, 64, log=True, when={"drop": 0.5, "kind": "b"}),
+            "layers": hpo.Int(0, 10, step=5),
+            "size": hpo.Ordinal([3, 1, 2]),
+        }
+    )
+    hpo.Study(space, searcher="random", storage=tmp_path / "runs.db")
+    assert repr(hpo.load_study(tmp_path / "runs.db").space) == repr(space)
+
+
 def test_choices_are_known_again_in_another_process(tmp_path):
     file = tmp_path / "runs.db"
     script = (
-        "import sys, hpo; from tests.storage.test_store import RICH, SETS;"
-        "hpo.minimize(lambda p: 1, RICH | SETS, searcher='random', n_trials=3, storage=sys.argv[1])"
+        "import sys, hpo; from tests.storage.test_store import RICH, OTHERS;"
+        "hpo.minimize(lambda p: 1, RICH | OTHERS, searcher='random', n_trials=3, storage=sys.argv[1])"
     )
     subprocess.run([sys.executable, "-c", script, str(file)], check=True, timeout=60)
-    space = RICH | SETS
+    space = RICH | OTHERS
     assert len(hpo.load_study(file, space=space).trials) == 3
     for name, one, other in [("of", len, max), ("features", {*"abcdef"}, {*"abcdeg"})]:
         choices = [other if choice == one else choice for choice in space[name].choices]
