@@ -324,9 +324,18 @@ def test_history_is_read_only_and_keeps_pending_apart():
     assert history.numbers.tolist() == [1, 2]
     assert history.y[0] == 4.0
     assert history.failed.tolist() == [False, True]
+    assert (len(history.infos[:]), len(history.infos[1:]), len(history.pending_infos[:])) == (2, 1, 1)
     np.testing.assert_array_equal(history.pending, SPACE.encode([first.params]))
     with pytest.raises(ValueError, match="read-only"):
         history.X[0, 0] = 0.0
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_of_equals_the_earliest_is_the_best_whichever_ended_first(direction):
+    study = hpo.Study(SPACE, direction=direction, searcher=Uniform(), seed=0)
+    for trial in reversed([study.ask() for _ in range(3)]):
+        study.tell(trial, 1.0)
+    assert study.best_trial.number == 0
 
 
 def test_another_history_is_made_of_one_by_replace():
