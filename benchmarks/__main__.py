@@ -15,6 +15,7 @@ COMMANDS = {
     "tuning": "benchmarks.suites.command",
     "estimators": "benchmarks.suites.command",
     "ablations": "benchmarks.ablations",
+    "recommendation": "benchmarks.recommendation",
     "genetic": "benchmarks.genetic",
     "speed": "benchmarks.speed.command",
 }

@@ -1,4 +1,4 @@
-"""The noise-aware choice among the trials: the best posterior mean, not the luckiest draw."""
+"""The noise-aware choice among the trials: what a model of all of them believes in, not the luckiest draw."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ MAX_POINTS = 256  # of many trials, only this many of the best can be the recomm
 @one_blas_thread()
 @np.errstate(under="ignore")
 def recommend(space: Space, history: History, complete: Collection[int]) -> int | None:
-    """Number of the trial whose configuration has the lowest posterior mean.
+    """Number of the trial that is lowest in ``mean + tanh(y - mean)``, y what was observed, half-ranked.
 
     A Gaussian process with fitted noise shares what neighbours and replicates say, so that one lucky
-    draw of a poor configuration loses to a good one (Frazier, arXiv 1807.02811, section 3).
+    draw of a poor configuration loses to a good one (Frazier, arXiv 1807.02811, section 3, who takes the
+    lowest posterior mean). By the mean alone a jagged function without noise would be taken for a noisy one,
+    and its best trial for luck. So what was observed counts for itself as long as the model finds it likely,
+    and the less the further it is from the mean: as Huber's estimators (1964) treat outliers, with a bend of
+    one sd of the outputs. docs/recommendation.md has what that is worth.
 
     Parameters
     ----------
@@ -48,5 +52,6 @@ def recommend(space: Space, history: History, complete: Collection[int]) -> int 
     y = half_rank(history.y[rows])
     data = Data(features(history.X[rows]), y, features.lengths, doubt(y))
     posterior, _ = fit(data, prior.starts(features.n_lengths), prior=prior)
-    predicted = np.round(posterior.predict(data.Z)[0], 9)
-    return int(history.numbers[rows[int(np.argmin(predicted))]])
+    mean, _ = posterior.predict(data.Z)
+    score = mean + np.tanh(y - mean)
+    return int(history.numbers[rows[int(np.argmin(np.round(score, 9)))]])

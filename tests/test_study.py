@@ -488,6 +488,18 @@ def test_the_recommendation_is_not_the_luckiest_trial():
     assert abs(study.recommend().params["x"] - 0.5) <= 0.15
 
 
+def test_a_jagged_function_without_noise_is_not_taken_for_luck():
+    rng = np.random.default_rng(0)
+    recommended = []
+    for _ in range(5):
+        study = hpo.Study({"x": hpo.Float(-1, 1), "y": hpo.Float(-1, 1)})
+        for x, y in rng.uniform(-1, 1, (40, 2)):
+            value = x * x + y * y - 0.1 * np.cos(31 * x) * np.cos(37 * y)
+            study.add_trial({"x": x, "y": y}, value)
+        recommended.append(study.recommend().number == study.best_trial.number)
+    assert sum(recommended) >= 4
+
+
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 def test_of_many_trials_one_of_the_best_is_recommended(monkeypatch, direction):
     monkeypatch.setattr("hpo.recommendation.MAX_POINTS", 8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from benchmarks.suites import functions as f
 from benchmarks.suites import wrappers as w
 from benchmarks.suites.wrappers import FunctionProblem
@@ -55,6 +57,32 @@ def accidents() -> dict[str, FunctionProblem]:
         share = (0.05, 0.1, 0.2)[i % 3]
         found[f"{name}, {share:.0%} accidents"] = w.accidental(w.plain(function), share, size)
         found[f"{name}, cliff"] = w.cliff(w.plain(function), size, seed=i)
+    return found
+
+
+def noisy() -> dict[str, FunctionProblem]:
+    """Functions with noise of a tenth, three tenths and all of the sd of their values over the space."""
+    chosen = {
+        "branin": f.branin(),
+        "hartmann-3": f.hartmann(3),
+        "hartmann-6": f.hartmann(6),
+        "ackley-3": f.ackley(3),
+        "ackley-5": f.ackley(5),
+        "levy-4": f.levy(4),
+        "levy-6": f.levy(6),
+        "rosenbrock-3": f.rosenbrock(3),
+        "sphere-4": f.sphere(4),
+        "sphere-8": f.sphere(8),
+        "griewank-5": f.griewank(5),
+        "styblinski-tang-4": f.styblinski_tang(4),
+    }
+    found = {}
+    for name, function in chosen.items():
+        problem = w.plain(function)
+        drawn = problem.space.decode(problem.space.sample(300, np.random.default_rng(0)))
+        sd = float(np.std([problem.truth(params) for params in drawn]))
+        for share in (0.1, 0.3, 1.0):
+            found[f"{name}, noise {share:.1f}"] = w.noisy(problem, share * sd)
     return found
 
 
