@@ -7,7 +7,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: bench test test-slow test-faults test-lowest lint clean
+.PHONY: bench test test-slow test-faults test-lowest lint reference clean
 
 bench: .venv/bench.stamp ## Tune a network on real MNIST with every searcher and write the report.
 	$(BIN)/python -m benchmarks mnist
@@ -31,8 +31,11 @@ lint: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+reference: .venv/test.stamp ## Pages of all public names, in docs/reference.
+	$(BIN)/python -m docs.reference docs/reference
+
 clean:
-	rm -rf .venv .venv-lowest build *.egg-info
+	rm -rf .venv .venv-lowest build docs/reference *.egg-info
 
 .venv/pip.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hpo needs Python 3.11 or newer; set PYTHON=/path/to/python3")'

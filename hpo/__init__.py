@@ -33,6 +33,7 @@ _PUBLIC = {
     "load_study": "hpo.shortcuts",
     "minimize": "hpo.shortcuts",
     "maximize": "hpo.shortcuts",
+    "LiveTrial": "hpo.execution",
     "TrialPruned": "hpo.execution",
     "Task": "hpo.compare",
     "SearchCV": "hpo.sklearn",

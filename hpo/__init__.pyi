@@ -4,6 +4,7 @@ from hpo import plots as plots
 from hpo.compare.comparison import Comparison as _Comparison
 from hpo.compare.experiment import compare as _compare
 from hpo.compare.task import Task as Task
+from hpo.execution import LiveTrial as LiveTrial
 from hpo.execution import TrialPruned as TrialPruned
 from hpo.pruning import ASHAPruner as ASHAPruner
 from hpo.pruning import HyperbandPruner as HyperbandPruner

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import hpo
+
 ROOT = Path(__file__).parent.parent
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -33,6 +35,18 @@ def test_figures_and_the_version_are_found_where_the_tutorial_says():
     command = [sys.executable, "-m", "hpo", "--version"]
     said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     assert said.stdout == f"hpo, version {version}\n"
+
+
+def test_the_reference_has_every_public_name(tmp_path):
+    pytest.importorskip("pdoc")
+    subprocess.run([sys.executable, "-m", "docs.reference", str(tmp_path)], check=True, cwd=ROOT)
+    page = (tmp_path / "hpo.html").read_text()
+    places = set(re.findall(r' id="([\w.]+)"', page))
+    assert {*hpo.__all__} - {"compare"} <= places
+    assert {"Study.tell", "LiveTrial.should_prune", "Space.sample"} <= places
+    assert "The first Ctrl-C finishes the running trials" in page
+    assert (tmp_path / "hpo" / "compare.html").exists()
+    assert 'id="slices"' in (tmp_path / "hpo" / "plots.html").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
