@@ -89,6 +89,21 @@ def test_reports_that_are_none_are_refused_and_the_trial_runs_on(reports, messag
     assert study.trials[0].state == "running"
 
 
+@pytest.mark.parametrize("said", [{"value": 1.0}, {"state": "pruned"}], ids=str)
+def test_reports_that_are_told_too_late_or_otherwise_are_not_dropped_in_silence(said):
+    study = hpo.Study(SPACE, searcher="random")
+    for first, again in ((None, {1: 0.5}), ({1: 0.5}, {1: 0.25})):
+        trial = study.ask()
+        study.tell(trial, **said, reports=first)
+        already = (
+            rf"trial={trial.number}: already .* with reports=.*; told again with reports=\{{1: {again[1]}\}}"
+        )
+        with pytest.raises(ValueError, match=already):
+            study.tell(trial, **said, reports=again)
+        for same in (first, None, {}):
+            assert dict(study.tell(trial, **said, reports=same).reports) == (first or {})
+
+
 def test_only_trials_of_the_study_itself_are_live():
     study, other = (hpo.Study(SPACE, searcher="random", seed=0) for _ in range(2))
     with pytest.raises(ValueError, match="trial=0: this study has no trials yet"):
