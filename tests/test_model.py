@@ -21,6 +21,7 @@ X = st.sampled_from([0.0, 0.125, 0.5, 1.0])  # which the unit cube holds to the 
 SAID = st.sampled_from(
     [(0.0, None), (1.5, None), (math.nan, None), (None, None), (None, "pruned"), (None, "cancelled")]
 )
+CURVE = st.sampled_from([None, {}, {1: -2.0}, {5: 0.5, 2: 3.0}])  # not in the order of their steps
 
 
 class Looking(hpo.Searcher):
@@ -35,8 +36,30 @@ class Looking(hpo.Searcher):
             "x": history.X[:, 0].tolist(),
             "pending": history.pending[:, 0].tolist(),
             "k": history.k,
+            "reports": [sorted(map(list, reports.items())) for reports in history.reports],
         }
         return hpo.Suggestion({"x": rng.random()}, shown)
+
+
+@dataclass(frozen=True)
+class NoneBetter(hpo.Pruner):
+    """Ends a trial where another that is seen has a better last report."""
+
+    def rule(self, history):
+        lasts = [last(reports) for reports in history.reports if reports]
+        return AtMost(min(lasts, default=math.inf))
+
+
+@dataclass(frozen=True)
+class AtMost:
+    bar: float
+
+    def __call__(self, reports):
+        return last(reports) > self.bar
+
+
+def last(reports):
+    return reports[max(reports)]
 
 
 @dataclass
@@ -51,12 +74,10 @@ class Row:
     y: float | None = None
     reports: dict[int, float] = field(default_factory=dict)
 
-    def end(self, state, value, attempt):
-        self.state, self.value, self.attempt, self.who, self.y = state, value, attempt, None, value
-
-    @property
-    def is_finished(self):
-        return self.state not in ("queued", "running")
+    def end(self, state, value, attempt, reports):
+        self.state, self.value, self.attempt, self.who = state, value, attempt, None
+        self.reports = dict(reports or {})
+        self.y = last(reports) if state == "pruned" and reports else value
 
     @property
     def record(self):
@@ -77,7 +98,7 @@ def outcome(value, state):
 def objective(params, trial):
     trial.report(params["x"] - 1, 3)
     trial.report(params["x"] + 1, 1)
-    if params["x"] < 0.2:
+    if params["x"] < 0.2 or trial.should_prune():
         raise hpo.TrialPruned
     if params["x"] < 0.4:
         raise RuntimeError("too small")
@@ -102,10 +123,10 @@ class StudyModel(RuleBasedStateMachine):
         self.window, self.sign = window, 1.0 if direction == "minimize" else -1.0
         storage = self.file if self.is_stored else None
         study = hpo.Study(
-            {"x": hpo.Float(0, 1)}, direction=direction, searcher=Looking(), seed=5, window=window,
-            storage=storage,
+            {"x": hpo.Float(0, 1)}, direction=direction, searcher=Looking(), pruner=NoneBetter(), seed=5,
+            window=window, storage=storage,
         )  # fmt: skip
-        self.studies = [study, hpo.load_study(self.file, searcher=Looking()) if self.is_stored else study]
+        self.studies = [study, self._loaded() if self.is_stored else study]
 
     # -- what can be done ----------------------------------------------------------------------
 
@@ -122,34 +143,50 @@ class StudyModel(RuleBasedStateMachine):
         self.rows.append(Row(x, "queued"))
         self._is_up_to_date(who)
 
-    @rule(who=WHO, x=X, said=SAID)
-    def add_trial(self, who, x, said):
-        self.studies[who].add_trial({"x": x}, *said)
+    @rule(who=WHO, x=X, said=SAID, curve=CURVE)
+    def add_trial(self, who, x, said, curve):
+        self.studies[who].add_trial({"x": x}, *said, reports=curve)
         self.rows.append(Row(x, ""))
-        self.rows[-1].end(*outcome(*said), 1)
+        self.rows[-1].end(*outcome(*said), 1, curve)
         self._is_up_to_date(who)
 
-    @rule(who=WHO, number=st.integers(-1, 12), said=SAID)
-    def tell_by_number(self, who, number, said):
-        self._tell(who, number, number, said, None)
+    @rule(who=WHO, number=st.integers(-1, 12), said=SAID, curve=CURVE)
+    def tell_by_number(self, who, number, said, curve):
+        self._tell(who, number, number, said, curve, None)
 
-    @rule(who=WHO, data=st.data(), said=SAID)
-    def tell_what_was_handed_out(self, who, data, said):
+    @rule(who=WHO, data=st.data(), said=SAID, curve=CURVE)
+    def tell_what_was_handed_out(self, who, data, said, curve):
         if self.handed_out:
             trial = data.draw(st.sampled_from(self.handed_out))
-            self._tell(who, trial, trial.number, said, trial.attempt or None)
+            self._tell(who, trial, trial.number, said, curve, trial.attempt or None)
+
+    @rule(who=WHO, number=st.integers(-1, 12))
+    def live(self, who, number):
+        study = self.studies[who]
+        if not 0 <= number < len(study.trials):
+            with pytest.raises(ValueError, match=f"trial={number}"):
+                study.live(number)
+            return
+        live = study.live(number)
+        assert (live.number, live.params) == (number, {"x": self.rows[number].x})
+        assert not live.should_prune()
+        for step, value in ((4, 1.0), (2, 9.0)):
+            live.report(value * self.sign, step)
+        assert live.should_prune() == self._is_ended(number, live.reports, study.trials)
 
     @rule(who=WHO, n=st.integers(1, 3))
     def optimize(self, who, n):
         self.studies[who].optimize(objective, n, progress=False)
         for _ in range(n):
-            row = self.rows[self._start(who)]
-            if row.x >= 0.4:
-                row.end("complete", row.x, row.attempt)
+            number = self._start(who)
+            row = self.rows[number]
+            curve = {3: row.x - 1, 1: row.x + 1}
+            if row.x < 0.2 or self._is_ended(number, curve, self.rows):
+                row.end("pruned", None, row.attempt, curve)
+            elif row.x < 0.4:
+                row.end("failed", None, row.attempt, curve)
             else:
-                row.end("pruned" if row.x < 0.2 else "failed", None, row.attempt)
-            row.reports = {3: row.x - 1, 1: row.x + 1}
-            row.y = row.x - 1 if row.state == "pruned" else row.value
+                row.end("complete", row.x, row.attempt, curve)
         self._is_up_to_date(who)
 
     @rule(who=WHO)
@@ -169,13 +206,16 @@ class StudyModel(RuleBasedStateMachine):
             self.studies = [pickle.loads(pickle.dumps(self.studies[0]))] * 2
             return
         self.studies[who] = None  # the study dies, and what ran there is queued again
-        self.studies[who] = hpo.load_study(self.file, searcher=Looking())
+        self.studies[who] = self._loaded()
         for row in self.rows:
             if row.who == who:
                 row.state, row.who = "queued", None
         self._is_up_to_date(who)
 
     # -- what must come of it --------------------------------------------------------------------
+
+    def _loaded(self):
+        return hpo.load_study(self.file, searcher=Looking(), pruner=NoneBetter())
 
     def _start(self, who):
         """Number of the trial that starts next; the row of a new one is filled in."""
@@ -190,26 +230,37 @@ class StudyModel(RuleBasedStateMachine):
 
     def _check_suggested(self, trial):
         rows, k = self.rows, len(self.rows)
-        seen = [i for i in range(max(0, k - self.window + 1)) if rows[i].is_finished]
+        seen = self._seen(k, rows)
         assert trial.info == {
             "numbers": seen,
             "y": [None if rows[i].y is None else self.sign * rows[i].y for i in seen],
             "x": [rows[i].x for i in seen],
             "pending": [row.x for i, row in enumerate(rows) if i not in seen],
             "k": k,
+            "reports": [sorted([step, self.sign * v] for step, v in rows[i].reports.items()) for i in seen],
         }
 
-    def _tell(self, who, what, number, said, attempt):
+    def _seen(self, k, known):
+        """Numbers of the trials whose results trial `k` may see, of those that are known to be finished."""
+        ahead = known[: max(0, k - self.window + 1)]
+        return [i for i, trial in enumerate(ahead) if trial.state not in ("queued", "running")]
+
+    def _is_ended(self, number, curve, known):
+        """Whether the pruner ends trial `number` after these reports."""
+        seen = [self.rows[i].reports for i in self._seen(number, known)]
+        return any(self.sign * last(reports) < self.sign * last(curve) for reports in seen if reports)
+
+    def _tell(self, who, what, number, said, curve, attempt):
         study = self.studies[who]
         if not 0 <= number < len(study.trials):
             with pytest.raises(ValueError, match=f"trial={number}"):
-                study.tell(what, *said)
+                study.tell(what, *said, reports=curve)
             return
         row, ended = self.rows[number], outcome(*said)
         attempt = attempt or study.trials[number].attempt
         is_own = not self.is_stored or (row.who == who and row.attempt == attempt)
         if row.state == "queued" or (row.state == "running" and is_own):
-            row.end(*ended, attempt)
+            row.end(*ended, attempt, curve)
         elif (row.state, row.value) != ended:
             # Overtaken: the attempt was given up, or another ended it and this one has not looked.
             self.n_late += attempt < row.attempt or not study.trials[number].state.is_finished
@@ -217,9 +268,13 @@ class StudyModel(RuleBasedStateMachine):
                 is_elsewhere = row.state == "running"
                 why = "runs elsewhere" if is_elsewhere else f"already {row.state} with value {row.value}"
                 with pytest.raises(ValueError, match=f"trial={number}: {why}"):
-                    study.tell(what, *said)
+                    study.tell(what, *said, reports=curve)
                 return
-        assert record(study.tell(what, *said)) == row.record
+        elif curve and curve != row.reports and attempt >= row.attempt:
+            with pytest.raises(ValueError, match=f"trial={number}: already {row.state} with reports="):
+                study.tell(what, *said, reports=curve)
+            return
+        assert record(study.tell(what, *said, reports=curve)) == row.record
 
     def _is_up_to_date(self, who):
         trials = self.studies[who].trials
@@ -243,7 +298,7 @@ class StudyModel(RuleBasedStateMachine):
                 assert connection.execute(late).fetchone()[0] == self.n_late
             self.studies.clear()
             kept = [row.record for row in self.rows]
-            found = [record(t) for t in hpo.load_study(self.file, searcher=Looking()).trials]
+            found = [record(t) for t in self._loaded().trials]
             assert found == [(x, state.replace("running", "queued"), *rest) for x, state, *rest in kept]
         self.folder.cleanup()
 
