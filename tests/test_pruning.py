@@ -250,6 +250,20 @@ def test_a_trial_that_is_started_again_is_held_to_the_same_rule():
     assert rules == [(0, 0), (4, 3)]
 
 
+@pytest.mark.parametrize(("order", "n_seen"), [("deterministic", [0, 0, 0, 1]), ("async", [0, 1, 2, 3])])
+def test_a_pruner_sees_the_results_that_a_suggestion_does(order, n_seen):
+    found = []
+
+    class Looking(hpo.ASHAPruner):
+        def rule(self, history):
+            found.append(len(history))
+            return super().rule(history)
+
+    study = hpo.Study(SPACE, searcher="random", seed=0, pruner=Looking(), window=3)
+    study.optimize(training, 4, order=order, progress=False)
+    assert found == n_seen
+
+
 def test_brackets_have_the_sizes_of_hyperband_and_judge_their_own():
     pruner = hpo.HyperbandPruner(max_steps=81, eta=3)
     sizes = np.bincount([pruner.bracket(k) for k in range(81 + 34 + 15 + 8 + 5)])

@@ -204,6 +204,15 @@ def test_a_trial_of_another_study_is_not_told():
     assert all(t.state == "complete" for t in ours.trials)
 
 
+@pytest.mark.parametrize("said", [{"value": 1.0}, {"value": math.nan}, {"state": "pruned"}], ids=str)
+def test_a_trial_that_is_told_took_as_long_as_since_it_was_asked_for(monkeypatch, said):
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    monkeypatch.setattr("time.monotonic", lambda: 10.0)
+    trial = study.ask()
+    monkeypatch.setattr("time.monotonic", lambda: 12.5)
+    assert study.tell(trial, **said).seconds == 2.5
+
+
 def test_in_a_copy_of_a_study_nothing_has_been_running(monkeypatch):
     study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
     study.ask()
@@ -575,14 +584,19 @@ def test_what_is_done_to_a_trial_that_was_handed_out_stays_out_of_the_study(tmp_
         spoil(trial)
         spoil(study.tell(trial, 2.0))
     study.optimize(spoiling, 4, callbacks=[lambda _, trial: spoil(trial)], progress=False)
-    for trial in (study.best_trial, study.recommend(), study.enqueue(asked[0])):
+    for trial in (
+        study.best_trial,
+        study.recommend(),
+        study.enqueue(asked[0]),
+        study.add_trial(asked[0], 3.0),
+    ):
         spoil(trial)
     study.best_params["layers"].append(1)
-    assert [t.params for t in study.trials[:-1]] == asked
+    assert [t.params for t in study.trials] == [*asked, asked[0], asked[0]]
     assert study.space.parameters["layers"].choices == ([8], [8, 8])
     assert study.space.parameters["block"].choices == (("conv", [3]), ("pool", [2]))
     again = hpo.load_study(tmp_path / "s.db", space=space)
-    assert [t.params for t in again.trials[:-1]] == asked
+    assert [t.params for t in again.trials] == [*asked, asked[0], asked[0]]
 
 
 @pytest.mark.parametrize("is_stored", [False, True])
@@ -705,9 +719,10 @@ def test_when_every_trial_fails_it_is_said_why():
     study = hpo.Study(SPACE, searcher="random", seed=0)
     with pytest.warns(UserWarning, match=r"all 3 trials failed; .*AttributeError: 'dict' object has no"):
         study.optimize(lambda params: params.x, n_trials=3, progress=False)
-    with warnings.catch_warnings():  # not where one of them is another
+    with warnings.catch_warnings():  # not where one of them is another, nor of two
         warnings.simplefilter("error")
         hpo.Study(SPACE, searcher="random").optimize(_fails_but_once, n_trials=4, progress=False)
+        hpo.Study(SPACE, searcher="random").optimize(lambda params: None, n_trials=2, progress=False)
     for name in ("best_trial", "best_value", "best_params"):
         with pytest.raises(ValueError, match=r"^study: none of the 3 trials is complete; the latest .*'x'"):
             getattr(study, name)
