@@ -137,6 +137,18 @@ def test_what_is_written_is_noted_before_an_interrupt_is_heard(record, tmp_path,
     assert repr(study) == repr(stored)  # with the best value
 
 
+def test_the_first_interrupt_of_a_run_ends_it_after_the_trial_and_says_so(monkeypatch, capsys):
+    monkeypatch.setattr("hpo.progress.Progress.say", lambda self, message: print(message))
+
+    def objective(params):
+        signal.raise_signal(signal.SIGINT)
+        return 1.0
+
+    study = hpo.Study(SPACE, searcher="random").optimize(objective, 3)
+    assert [str(t.state) for t in study.trials] == ["complete"]
+    assert capsys.readouterr().out == "finishing the running trials; Ctrl-C again ends them\n"
+
+
 def endless(study, seconds):
     signal.setitimer(signal.ITIMER_REAL, seconds)
     while True:

@@ -649,6 +649,12 @@ def test_a_space_that_cannot_be_searched_leaves_no_study_behind(tmp_path, space)
             hpo.minimize(square, space, n_trials=2, storage=tmp_path / "s.db", progress=False)
 
 
+def test_a_space_with_constraints_is_at_its_end_when_all_of_it_was_tried():
+    space = hpo.Space({"n": hpo.Int(1, 3)}, constraints=[lambda p: p["n"] < 3])
+    study = hpo.Study(space, searcher="grid").optimize(lambda params: 1.0, progress=False)
+    assert sorted(t.params["n"] for t in study.trials) == [1, 2]
+
+
 class OfAFirstTrial(Searcher):
     """Has nothing to say of its own before there is a trial."""
 
