@@ -204,6 +204,25 @@ def test_a_trial_of_another_study_is_not_told():
     assert all(t.state == "complete" for t in ours.trials)
 
 
+def test_a_trial_says_how_long_its_suggestion_took(monkeypatch):
+    class Slow(Uniform):
+        def suggest(self, space, history, rng):
+            monkeypatch.setattr("time.perf_counter", lambda: 12.5)
+            return super().suggest(space, history, rng)
+
+    monkeypatch.setattr("time.perf_counter", lambda: 10.0)
+    assert hpo.Study(SPACE, searcher=Slow()).ask().search_seconds == 2.5
+
+
+def test_what_a_suggestion_in_async_order_did_not_see_is_in_the_order_of_the_numbers():
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    for trial in [study.ask() for _ in range(9)]:
+        if trial.number not in (1, 8):
+            study.tell(trial, 1.0)
+    study.optimize(square, 1, order="async", progress=False)
+    assert study.trials[9].info["unseen"] == [1, 8]
+
+
 @pytest.mark.parametrize("said", [{"value": 1.0}, {"value": math.nan}, {"state": "pruned"}], ids=str)
 def test_a_trial_that_is_told_took_as_long_as_since_it_was_asked_for(monkeypatch, said):
     study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
