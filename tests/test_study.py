@@ -72,6 +72,14 @@ def test_a_trial_has_a_seed_of_its_own_each_time_it_is_evaluated():
     assert len({*seeds, *np.concatenate(drawn).tolist()}) == 9 + 36  # nor one of its suggestion's words
 
 
+@pytest.mark.parametrize("pruner", [None, "median"])
+def test_the_seed_of_a_trial_is_of_the_studys_seed(pruner):
+    for seed in (1, 2):
+        study = hpo.Study(SPACE, searcher=Uniform(), seed=seed, pruner=pruner)
+        study.optimize(lambda params, trial: trial.seed, 2, progress=False)
+        assert [t.value for t in study.trials] == [LiveTrial(k, {}, seed).seed for k in range(2)]
+
+
 def test_what_an_objective_makes_of_its_trial_changes_no_record():
     def objective(params, trial):
         trial.report(0.5, np.int64(3))
