@@ -195,6 +195,18 @@ def test_telling_twice_is_a_no_op_and_differently_an_error():
         study.tell(7, 1.0)
 
 
+@pytest.mark.parametrize(
+    "trial", ["0", None, True, 0.0, LiveTrial(0, {})], ids=lambda trial: type(trial).__name__
+)
+def test_what_is_no_trial_is_refused(trial):
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    study.ask(), study.ask()
+    for use in (lambda: study.tell(trial, 1.0), lambda: study.live(trial)):
+        with pytest.raises(ValueError, match=r"trial=.*: must be a trial or its number"):
+            use()
+    assert {str(t.state) for t in study.trials} == {"running"}
+
+
 def test_a_trial_of_another_study_is_not_told():
     ours, theirs = (hpo.Study(SPACE, searcher=Uniform(), seed=0) for _ in range(2))
     for study in (ours, theirs):
