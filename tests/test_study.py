@@ -353,6 +353,21 @@ def test_a_suggestion_waits_for_the_results_before_its_window():
     assert [t.info["seen"] for t in study.trials] == [0, 0, 0, 1, 2, 3, 4, 5]
 
 
+@pytest.mark.filterwarnings("ignore:window=")
+@pytest.mark.parametrize(
+    ("pruner", "window", "n_at_a_time"), [(None, 1, 3), ("median", 3, 3), ("median", 2, 2)]
+)
+def test_queued_trials_wait_for_none_unless_a_pruner_looks_at_what_came_before(pruner, window, n_at_a_time):
+    study = hpo.Study(SPACE, searcher=Uniform(), pruner=pruner, window=window)
+    for _ in range(6):
+        study.enqueue({"x": 0.5, "n": 1})
+    ended = []
+    callbacks = (lambda study, trial: ended.append(trial.number),)
+    study._run(NewestFirst(), Options(n_trials=6, callbacks=callbacks, progress=False))
+    assert ended[0] == n_at_a_time - 1
+    assert sorted(ended) == list(range(6))
+
+
 def test_what_a_callback_queues_is_tried_although_the_searcher_has_nothing_left():
     def again(study, trial):
         if trial.number == 0:
