@@ -48,7 +48,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._check_parameters()
         X, y = validate_data(self, X, y, **CONVERSION)
         check_classification_targets(y)
-        self._check_square(X)
+        self._check_images(X)
         with self._unfitted_on(BaseException):
             return self._fitted(X, y)
 
@@ -97,7 +97,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         is_first = not hasattr(self, "network_")
         X, y = validate_data(self, X, y, **CONVERSION, reset=is_first)
         check_classification_targets(y)
-        self._check_square(X)
+        self._check_images(X)
         known = np.unique(y if classes is None else classes) if is_first else self.classes_
         if classes is not None and not np.array_equal(np.unique(classes), known):
             raise ValueError(f"classes={classes!r}: the first call had {known!r}")
@@ -207,7 +207,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not all(np.isfinite(array).all() for array in self._arrays()):
             raise DivergenceError("training diverged: weights are not finite; try a smaller learning_rate")
 
-    def _check_square(self, X: Array) -> None:
+    def _check_images(self, X: Array) -> None:
         side = math.isqrt(X.shape[1])
         if self.max_shift and (side * side != X.shape[1] or self.max_shift >= side):
             raise ValueError(

@@ -1,23 +1,28 @@
 """The convolutional network."""
 
+import math
 from typing import Any
 
 from benchmarks.mnist.classifier import NetworkClassifier, check
 from benchmarks.mnist.convolution import Convolution, MaxPooling, ToImages, ToRows
 from benchmarks.mnist.layers import Dense, Dropout, Layer, ReLU
+from benchmarks.mnist.products import Array
 from hpo.checks import is_whole
+
+LEAST_POOLED = 8  # pixels: halved, 2 less by the second convolution and halved again they are one
 
 
 class CNN(NetworkClassifier):
     """Two of (convolution, max-pooling, ReLU), then a dense hidden layer; a scikit-learn classifier.
 
-    Rows are square images of one channel. The second convolution has twice the filters of the first.
+    Rows are square images of one channel, of at least 8 x 8 pixels. The second convolution has twice the
+    filters of the first.
 
     Parameters
     ----------
     n_filters : int
     kernel_size : int
-        Width of the first kernels; those of the second are 3 wide.
+        Width of the first kernels, up to 7 pixels less than that of an image; those of the second are 3 wide.
     hidden_size : int
     learning_rate, epochs, batch_size, optimizer, momentum, weight_decay, dropout, schedule,
     early_stopping, random_state, max_shift
@@ -71,6 +76,19 @@ class CNN(NetworkClassifier):
             *([Dropout(self.dropout)] if self.dropout else []),
             Dense(n_classes),
         ]
+
+    def _check_images(self, X: Array) -> None:
+        side = math.isqrt(X.shape[1])
+        if side * side != X.shape[1] or side < LEAST_POOLED:
+            raise ValueError(
+                f"X has {X.shape[1]} columns: a row must be a square image of at least "
+                f"{LEAST_POOLED} x {LEAST_POOLED} pixels"
+            )
+        check(
+            "kernel_size", self.kernel_size, lambda k: k <= side - LEAST_POOLED + 1,
+            f"{side - LEAST_POOLED + 1} or less for images of {side} x {side} pixels",
+        )  # fmt: skip
+        super()._check_images(X)
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

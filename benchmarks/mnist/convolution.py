@@ -20,8 +20,6 @@ class ToImages(Layer):
     def build(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Shape:
         super().build(shape, rng, dtype)
         side = isqrt(shape[0])
-        if side * side != shape[0]:
-            raise ValueError(f"X has {shape[0]} columns: a row must be a square image")
         return (1, side, side)
 
     def forward(self, x: Array, training: bool) -> Array:
@@ -68,8 +66,6 @@ class Convolution(Layer):
         super().build(shape, rng, dtype)
         c, height, width = shape
         k = self.kernel_size
-        if k > min(height, width):
-            raise ValueError(f"kernel_size={k}: the image is only {height} x {width}")
         weight = rng.standard_normal((self.n_filters, k * k * c), dtype=dtype)
         weight *= np.sqrt(2 / (k * k * c))
         self.weight = Parameter(weight, decays=True)

@@ -178,8 +178,17 @@ def test_wrong_data_is_named(digits):
         model.fit(X, y, sample_weight=np.ones(len(X)))
     with pytest.raises(ValueError, match="783 columns: a row must be a square image"):
         CNN().fit(X[:, 1:], y)
-    with pytest.raises(ValueError, match="kernel_size=29"):
-        CNN(kernel_size=29).fit(X, y)
+
+
+@pytest.mark.parametrize(("side", "largest"), [(8, 1), (9, 2), (28, 21)])
+def test_a_kernel_that_leaves_nothing_to_pool_is_named_with_the_largest_that_fits(side, largest):
+    X, y = np.random.default_rng(0).random((6, side * side)), np.arange(6) % 2
+    assert CNN(kernel_size=largest, epochs=1, random_state=0).fit(X, y).predict(X).shape == (6,)
+    allowed = f"kernel_size={largest + 1}: must be {largest} or less for images of {side} x {side} pixels"
+    with pytest.raises(ValueError, match=allowed):
+        CNN(kernel_size=largest + 1).fit(X, y)
+    with pytest.raises(ValueError, match="X has 49 columns: a row must be a square image of at least 8 x 8"):
+        CNN().fit(X[:, :49], y)
 
 
 @pytest.mark.filterwarnings("error")
