@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from benchmarks.mnist.classifier import NetworkClassifier, check, is_bool
 from benchmarks.mnist.layers import BatchNorm, Dense, Dropout, Layer, ReLU
 from hpo.checks import is_whole
@@ -94,6 +96,10 @@ class MLP(NetworkClassifier):
         check("batch_norm", self.batch_norm, is_bool, "True or False")
         check(
             "hidden_sizes", self.hidden_sizes,
-            lambda sizes: all(is_whole(size) and size >= 1 for size in sizes),
+            lambda sizes: (
+                # Of an iterator nothing would be left for the layers.
+                isinstance(sizes, Sequence | np.ndarray)
+                and all(is_whole(size) and size >= 1 for size in sizes)
+            ),
             "a list of whole numbers from 1 up",
         )  # fmt: skip

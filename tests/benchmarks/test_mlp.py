@@ -112,6 +112,7 @@ def test_a_study_records_divergence_as_a_failed_trial_with_its_reason():
     "wrong",
     [{"epochs": 0}, {"batch_size": 1.5}, {"learning_rate": float("nan")}, {"dropout": 1.0},
      {"optimizer": "lbfgs"}, {"schedule": "step"}, {"hidden_sizes": (0,)}, {"hidden_sizes": 5},
+     {"hidden_sizes": iter([32, 16])},
      {"momentum": "x"}, {"batch_norm": "no"}, {"early_stopping": "no"}, {"random_state": -1},
      {"learning_rate": np.array([0.1, 0.2])}],
 )  # fmt: skip
