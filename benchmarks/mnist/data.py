@@ -186,8 +186,13 @@ def _store(key: str, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Di
 def _replace(path: Path, save: Any) -> None:
     """Write beside the file and rename: other processes see the old one or the whole new one."""
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        save(file)
-    os.replace(file.name, path)
+        try:
+            save(file)
+            file.flush()
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)  # on a disk that is full each part left behind would make it fuller
+            raise
 
 
 def _crc32(X: NDArray[Any], y: NDArray[Any]) -> int:

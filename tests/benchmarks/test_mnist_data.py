@@ -54,6 +54,21 @@ def test_a_damaged_cache_is_rebuilt(folder, tmp_path):
     np.testing.assert_array_equal(load_mnist(folder, quiet=True)[0][:50], expected)
 
 
+def test_a_disk_that_is_full_costs_the_cache_only_and_is_not_filled_with_parts(folder, tmp_path, monkeypatch):
+    def save(file, array):
+        file.write(b"as much as there was room for")
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(np, "save", save)
+        X, y = load_mnist(folder, quiet=True)
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    again, labels = load_mnist(folder, quiet=True)
+    assert isinstance(again, np.memmap)
+    np.testing.assert_array_equal(X, again)
+    np.testing.assert_array_equal(y, labels)
+
+
 @pytest.mark.parametrize("keep", [0, 3, 900])
 def test_a_file_downloaded_in_part_is_named(folder, keep):
     path = folder / "t10k-labels-idx1-ubyte.gz"
