@@ -95,7 +95,7 @@ def _tables(result: Regrets, suite: str) -> list[Rows]:
     ]  # fmt: skip
     if "gp" in result.searchers and len(result.searchers) > 2:
         tables.append(_answers(result, marks))
-    return tables
+    return [one for one in tables if one[2]]  # after few trials there is nothing to answer yet
 
 
 def _by_mark(

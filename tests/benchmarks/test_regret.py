@@ -9,7 +9,7 @@ from benchmarks.__main__ import main
 from benchmarks.suites.collection import functions
 from benchmarks.suites.problem import task
 from benchmarks.suites.regret import FLOOR, Regrets, _incumbents, random_regret, regrets, regrets_among
-from benchmarks.suites.result import as_markdown
+from benchmarks.suites.result import as_markdown, as_tables
 
 
 def made():
@@ -98,6 +98,13 @@ def test_the_tables_are_in_the_order_of_the_last_mark_and_name_the_next_best():
     assert answers[2] == ["20 trials", "0.83 [0.83, 0.83] of tpe's", "1.00 [1.00, 1.00] ranks ahead of tpe"]
     assert answers[3][:2] == ["gp after 5, tpe after 20", "0.83 [0.83, 0.83] of tpe's"]
     assert rows[-1][2] == ["u", "1.000", "0.500", "0.125", "0.150"]
+
+
+def test_a_table_without_rows_is_not_shown():
+    for n, n_tables in ((19, 4), (20, 5)):
+        result = Regrets(["gp", "random", "genetic"], ["u"], np.ones((3, 1, 2, n)), np.ones((1, n)))
+        assert as_markdown(result, "problem").count("**") == 2 * n_tables
+        assert len(as_tables(result, "problem")) == n_tables - 1  # on screen without each problem's
 
 
 def test_the_incumbent_is_chosen_by_what_was_observed():
