@@ -42,6 +42,25 @@ def test_the_share_is_of_regrets_without_noise_over_problems_and_seeds(monkeypat
     )  # a thousandth of random search's is as good as 0
 
 
+def test_each_row_is_of_its_searcher_with_the_seeds_that_were_asked_for(tmp_path, monkeypatch):
+    seen = []
+
+    def share(runs, problems, random, marks, n_jobs):
+        seen.append([(run["searcher"], run["seed"], len(run["trials"])) for run in runs])
+        assert marks == [20]
+        return [np.ones(3) for _ in marks]
+
+    few = {"branin": functions()["branin"]}
+    monkeypatch.setattr(recommendation, "ALL", {"functions": lambda: few})
+    monkeypatch.setattr(recommendation, "share", share)
+    monkeypatch.setattr("benchmarks.suites.regret.RANDOM_RUNS", 2)
+    arguments = ["recommendation", "--searchers", "random,genetic", "--suites", "functions", "--trials", "20"]
+    arguments += ["--seeds", "2", "--first-seed", "7", "--jobs", "1", "--out", str(tmp_path)]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    assert seen == [[(searcher, seed, 20) for seed in (7, 8)] for searcher in ("random", "genetic")]
+
+
 def test_the_command_writes_a_row_a_suite_and_searcher(tmp_path, monkeypatch):
     few = {name: problem for name, problem in functions().items() if name in ("branin", "ackley-2")}
     monkeypatch.setattr(recommendation, "ALL", {"functions": lambda: few})

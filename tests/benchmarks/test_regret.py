@@ -1,6 +1,9 @@
 """Regret, ranks and intervals of a suite, on figures that can be checked by hand."""
 
+from dataclasses import replace
+
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from click.testing import CliRunner
 
@@ -9,7 +12,7 @@ from benchmarks.__main__ import main
 from benchmarks.suites.collection import functions
 from benchmarks.suites.problem import task
 from benchmarks.suites.regret import FLOOR, Regrets, _incumbents, random_regret, regrets, regrets_among
-from benchmarks.suites.result import as_markdown, as_tables
+from benchmarks.suites.result import as_markdown, as_page, as_tables
 
 
 def made():
@@ -59,6 +62,8 @@ def test_ranks_share_ties_and_the_lead_is_to_the_next():
     result = made()
     result.R[1, :, :, 1] = result.R[2, :, :, 1]
     assert result.ranks(2) == pytest.approx(np.repeat([[1.0], [2.5], [2.5]], 6, axis=1))
+    result.R[1, :, :, 1], result.R[2, :, :, 1] = 2.0, 2.0 + 1e-15  # equal but for rounding
+    assert result.ranks(2) == pytest.approx(np.repeat([[1.0], [2.5], [2.5]], 6, axis=1))
     other, lead = result.lead(1, "a")
     assert other == "b"
     assert lead == pytest.approx([1.0, 1.0, 1.0])
@@ -98,6 +103,36 @@ def test_the_tables_are_in_the_order_of_the_last_mark_and_name_the_next_best():
     assert answers[2] == ["20 trials", "0.83 [0.83, 0.83] of tpe's", "1.00 [1.00, 1.00] ranks ahead of tpe"]
     assert answers[3][:2] == ["gp after 5, tpe after 20", "0.83 [0.83, 0.83] of tpe's"]
     assert rows[-1][2] == ["u", "1.000", "0.500", "0.125", "0.150"]
+
+
+def test_the_page_draws_the_mean_in_its_band_of_regret_and_of_rank(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(go.Figure, "to_html", lambda figure, **_: drawn.append(figure) or "")
+    R = np.random.default_rng(0).uniform(1, 2, (2, 6, 5, 10)) * np.array([1.0, 1.2])[:, None, None, None]
+    result = Regrets(["a", "b"], list("uvwxyz"), R, np.full((6, 10), 4.0))
+    as_page(result, "problems")
+    regret, rank = result.geometric_mean(10), result.mean_rank(10)
+    for axis, found in (("x", regret), ("x2", rank)):
+        traces = [trace for trace in drawn[0].data if trace.xaxis == axis]
+        for i, (band, line) in enumerate(zip(traces[::2], traces[1::2])):
+            mean, low, high = (each[i] for each in found)
+            assert line.name == result.searchers[i]
+            assert line.x[-1] == 10
+            assert line.y[-1] == pytest.approx(mean)
+            ends = band.y[np.array(band.x) == 10]
+            assert sorted(ends) == pytest.approx([low, high])
+            assert low < mean < high
+
+
+def test_the_scale_does_not_depend_on_how_high_the_optimum_is(tmp_path):
+    low = functions()["branin"]
+    inner = low.function
+    high = replace(
+        low, function=replace(inner, value=lambda x: inner.value(x) + 1e3, minimum=inner.minimum + 1e3)
+    )
+    found = random_regret({"low": low, "high": high}, 5, tmp_path, n_jobs=1)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
+    assert found.max() < 500
 
 
 def test_a_table_without_rows_is_not_shown():
