@@ -10,6 +10,7 @@ from typing import Any
 
 from hpo.checks import is_whole
 from hpo.execution import Outcome
+from hpo.execution.outcome import shown
 from hpo.interrupts import Undisturbed
 from hpo.ledger import Ledger
 from hpo.trial import Trial, TrialState, is_handed_out_of
@@ -103,6 +104,19 @@ class Book:
                 return trial
             return self._end(ended)
 
+    def tell(self, number: int, attempt: int, outcome: Outcome) -> Trial:
+        """Record what someone says of an attempt, as `finish` does.
+
+        Raises
+        ------
+        ValueError
+            If what is kept is something else, and the attempt had not been given up.
+        """
+        kept = self.finish(number, attempt, outcome)
+        if attempt >= kept.attempt and (what := _contradiction(kept, outcome)):
+            raise ValueError(f"trial={number}: {what}")
+        return kept
+
     def requeue(self, number: int, attempt: int) -> Trial:
         """Have a running trial tried again with its parameters; one that has a result by now keeps it.
 
@@ -181,3 +195,23 @@ def finished(trial: Trial, attempt: int, outcome: Outcome) -> Trial:
         search_seconds=trial.search_seconds,
         attempt=attempt,
     )
+
+
+def _contradiction(kept: Trial, outcome: Outcome) -> str | None:
+    """How a result that is told differs from what is kept; None where it says nothing else."""
+    if kept.state is TrialState.RUNNING:
+        return (
+            "runs elsewhere: this study is open there, too, and only who asked for the trial can tell its "
+            "result"
+        )
+    if (kept.state, kept.value) != (outcome.state, outcome.value):
+        return (
+            f"already {kept.state} with value {kept.value}; "
+            f"told again as {outcome.state} with value {outcome.value}"
+        )
+    if outcome.reports and outcome.reports != kept.reports:
+        return (
+            f"already {kept.state} with reports={shown(kept.reports)}; "
+            f"told again with reports={shown(outcome.reports)}"
+        )
+    return None

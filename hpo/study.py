@@ -13,8 +13,7 @@ import numpy as np
 from hpo.book import Book, finished
 from hpo.checks import whole_or_none
 from hpo.definition import check, definition
-from hpo.execution import LiveTrial, Objective, Options, Outcome, Runner, make_runner, told
-from hpo.execution.outcome import shown
+from hpo.execution import LiveTrial, Objective, Options, Runner, make_runner, told
 from hpo.interrupts import stopping_on_interrupt
 from hpo.ledger import Ledger
 from hpo.loop import Limits, StudyView, run
@@ -238,14 +237,10 @@ class Study(Results):
             has a different result or other reports; the same again is a no-op.
         """
         known = self._book.record_of(trial)
-        number = known.number
         # What `enqueue` returned had not been started: it stands for the trial, whatever attempt runs now.
         attempt = (isinstance(trial, Trial) and trial.attempt) or known.attempt
-        outcome = told(value, state, reason, reports, self._book.running_seconds(number))
-        kept = self._book.finish(number, attempt, outcome)
-        if attempt >= kept.attempt and (what := _contradiction(kept, outcome)):
-            raise ValueError(f"trial={number}: {what}")
-        return handed_out(kept)
+        outcome = told(value, state, reason, reports, self._book.running_seconds(known.number))
+        return handed_out(self._book.tell(known.number, attempt, outcome))
 
     def enqueue(self, params: Mapping[str, Any]) -> Trial:
         """Have `params` tried next, before any suggestion."""
@@ -326,26 +321,6 @@ class Study(Results):
         return handed_out(
             self._book.start(lambda: suggested(self._book.ledger, self.searcher, self.seed, window))
         )
-
-
-def _contradiction(kept: Trial, outcome: Outcome) -> str | None:
-    """How a result that is told differs from what is kept; None where it says nothing else."""
-    if kept.state is TrialState.RUNNING:
-        return (
-            "runs elsewhere: this study is open there, too, and only who asked for the trial can tell its "
-            "result"
-        )
-    if (kept.state, kept.value) != (outcome.state, outcome.value):
-        return (
-            f"already {kept.state} with value {kept.value}; "
-            f"told again as {outcome.state} with value {outcome.value}"
-        )
-    if outcome.reports and outcome.reports != kept.reports:
-        return (
-            f"already {kept.state} with reports={shown(kept.reports)}; "
-            f"told again with reports={shown(outcome.reports)}"
-        )
-    return None
 
 
 def _fresh_seed() -> int:
