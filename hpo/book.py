@@ -10,7 +10,7 @@ from typing import Any
 
 from hpo.checks import is_whole
 from hpo.execution import Outcome
-from hpo.execution.outcome import shown
+from hpo.execution.values import shown
 from hpo.interrupts import Undisturbed
 from hpo.ledger import Ledger
 from hpo.trial import Trial, TrialState, is_handed_out_of

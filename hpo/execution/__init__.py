@@ -1,13 +1,15 @@
 """Where objectives run: in this process, in worker processes, or on any executor.
 
-`options` says how, `outcome` is one evaluation, and `runners` has the interface of such a place and the
-plainest one. `workers` are processes of our own (`serving` is what goes on in one, `guard` ends what is left
-of them, `reports` keep what a trial said before it was killed), `executors` everything that has ``submit``;
-`payload` is how an objective gets there.
+`options` says how, `live` is a trial as its objective sees it, `outcome` one evaluation, `values` checks what
+is said in it, and `runners` has the interface of such a place and the plainest one. `workers` are processes
+of our own (`serving` is what goes on in one, `guard` ends what is left of them, `reports` keep what a trial
+said before it was killed), `executors` everything that has ``submit``; `payload` is how an objective gets
+there.
 """
 
+from hpo.execution.live import LiveTrial, TrialPruned
 from hpo.execution.options import Options
-from hpo.execution.outcome import LiveTrial, Objective, Outcome, TrialPruned, adapted, told
+from hpo.execution.outcome import Objective, Outcome, adapted, told
 from hpo.execution.runners import Runner, make_runner
 
 __all__ = [

@@ -15,8 +15,10 @@ from concurrent.futures import (
 from typing import Any
 
 from hpo.checks import is_whole
-from hpo.execution.outcome import LiveTrial, Objective, Outcome, adapted, evaluate, summarised
+from hpo.execution.live import LiveTrial
+from hpo.execution.outcome import Objective, Outcome, adapted, evaluate
 from hpo.execution.payload import ObjectiveError, dump, dump_trial, evaluate_payload
+from hpo.execution.values import summarised
 from hpo.trial import TrialState
 
 

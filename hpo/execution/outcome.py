@@ -1,29 +1,23 @@
-"""One evaluation of an objective: what it is given, and what comes back, whatever it did."""
+"""One evaluation of an objective: what comes back, whatever it did."""
 
 from __future__ import annotations
 
 import inspect
-import math
 import os
-import reprlib
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, NoReturn
 
-import numpy as np
-
-from hpo.checks import is_real, is_whole
+from hpo.execution.live import LiveTrial, TrialPruned
+from hpo.execution.values import checked_reports, checked_value, shown, summarised
 from hpo.trial import Params, TrialState, own
 
 Objective = Callable[..., Any]
-Adapted = Callable[[Params, "LiveTrial"], Any]
+Adapted = Callable[[Params, LiveTrial], Any]
 
 OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")  # the folder of this library
-LAST_STEP = 2**63 - 1  # pruners compare steps as 64-bit integers
-LONGEST_REASON = 2_000  # characters: a reason is kept with its trial, whatever an objective puts into it
 
 
 @dataclass(frozen=True)
@@ -50,64 +44,6 @@ class Outcome:
     seconds: float = 0.0
 
 
-class TrialPruned(Exception):
-    """Raised by an objective to end its trial early."""
-
-
-class LiveTrial:
-    """What an objective gets as its second argument while its trial runs.
-
-    Attributes
-    ----------
-    number : int
-    params : dict
-    study_seed : int
-    reports : mapping of int to float
-        Intermediate values by step; `report` adds to them.
-    """
-
-    def __init__(
-        self,
-        number: int,
-        params: Params,
-        study_seed: int = 0,
-        prune: Callable[[Mapping[int, float]], bool] | None = None,
-    ) -> None:
-        self.number = number
-        self.params = own(params)
-        self.study_seed = study_seed
-        self._reports: dict[int, float] = {}
-        self._prune = prune
-        self.on_report: Callable[[int, float], None] | None = None  # set where the trial runs, if at all
-
-    @property
-    def seed(self) -> int:
-        """For the objective's own randomness: the same whenever the trial is evaluated again."""
-        sequence = np.random.SeedSequence(self.study_seed, spawn_key=(self.number, 1))
-        return int(sequence.generate_state(1)[0])
-
-    @property
-    def reports(self) -> Mapping[int, float]:
-        return MappingProxyType(self._reports)
-
-    def report(self, value: float, step: int) -> None:
-        """Note an intermediate value, such as the validation error after an epoch.
-
-        Raises
-        ------
-        ValueError
-            If `value` is not a finite real number or `step` is no whole number from 0 to 2**63 - 1.
-        """
-        number, checked = checked_step(step), checked_value(value)
-        self._reports[number] = checked
-        if self.on_report is not None:
-            self.on_report(number, checked)
-
-    def should_prune(self) -> bool:
-        """Whether the study's pruner would end this trial now."""
-        return self._prune is not None and bool(self._reports) and self._prune(self._reports)
-
-
 def told(
     value: Any,
     state: str | TrialState | None = None,
@@ -123,7 +59,7 @@ def told(
         If `state` is not one that a trial can end in, or does not go with a value, `reason` is no text, or
         `reports` are not numbers by step.
     """
-    said, curve = _text_of(reason), _checked_reports(reports)
+    said, curve = _text_of(reason), checked_reports(reports)
     if state is None or state == TrialState.COMPLETE:
         try:
             return Outcome(TrialState.COMPLETE, checked_value(value), None, said, curve, seconds)
@@ -138,42 +74,6 @@ def told(
         raise ValueError(f"value={shown(value)}: a trial that is {state} has none; leave it out")
     failure = "exception" if state == TrialState.FAILED else None
     return Outcome(TrialState(state), None, failure, said, curve, seconds)
-
-
-def checked_step(step: Any) -> int:
-    """`step` as an int.
-
-    Raises
-    ------
-    ValueError
-        If it is no whole number from 0 to 2**63 - 1.
-    """
-    if not is_whole(step) or not 0 <= step <= LAST_STEP:
-        raise ValueError(f"step={shown(step)}: must be a whole number from 0 to 2**63 - 1")
-    return int(step)
-
-
-def checked_value(value: Any) -> float:
-    """`value` as a finite float.
-
-    Raises
-    ------
-    ValueError
-        If it is anything else: a bool, None, a string, a complex number, an array, NaN, infinite.
-    """
-    if type(value) is float and math.isfinite(value):  # what nearly all are
-        return value + 0.0  # -0.0 becomes 0.0, which databases keep as it is
-    if not is_real(value):
-        raise ValueError(f"value={shown(value)} ({type(value).__name__}): must be a finite real number")
-    try:
-        x = float(value)
-    except OverflowError:
-        x = math.inf
-    except Exception as error:  # a number of someone's own
-        raise ValueError(f"value={shown(value)}: is no float ({summarised(error)})") from error
-    if not math.isfinite(x):
-        raise ValueError(f"value={x!r}: must be a finite real number")
-    return x + 0.0
 
 
 def adapted(objective: Objective) -> Adapted:
@@ -251,25 +151,6 @@ def _end_of_a_fork(process: int) -> None:
         os._exit(0)
 
 
-def shown(value: Any) -> str:
-    """A short `repr` of anything; of what has none, its type."""
-    try:
-        return _SHORT.repr(value)
-    except Exception:  # such as a whole number of too many digits to be written out
-        return f"<{type(value).__name__}>"
-
-
-def summarised(error: BaseException) -> str:
-    """Kind and message of an exception, shortened."""
-    try:
-        message = "".join(traceback.format_exception_only(error)).strip()
-    except BaseException:  # an exception whose __str__ raises
-        message = type(error).__name__
-    if len(message) <= LONGEST_REASON:
-        return message
-    return f"{message[:LONGEST_REASON]}... ({len(message):,} characters)"
-
-
 def _text_of(reason: Any) -> str | None:
     if isinstance(reason, BaseException):  # what there is at hand where an evaluation of one's own failed
         return summarised(reason)
@@ -278,21 +159,8 @@ def _text_of(reason: Any) -> str | None:
     raise ValueError(f"reason={shown(reason)}: must be a string, an exception or None")
 
 
-def _checked_reports(reports: Any) -> dict[int, float]:
-    if not isinstance(reports, Mapping | None):
-        raise ValueError(f"reports={shown(reports)}: must be a mapping of values by step, or None")
-    try:
-        return {checked_step(step): checked_value(value) for step, value in (reports or {}).items()}
-    except ValueError as error:
-        raise ValueError(f"reports={shown(reports)}: {error}") from None
-
-
 def _last_line(error: BaseException) -> str:
     """Exception, and where outside this library it was raised, in one line."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(OURS)]
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     return summarised(error) + where
-
-
-_SHORT = reprlib.Repr()
-_SHORT.maxother = _SHORT.maxstring = 200

@@ -8,16 +8,9 @@ from typing import Any
 
 import cloudpickle
 
-from hpo.execution.outcome import (
-    Adapted,
-    LiveTrial,
-    Objective,
-    Outcome,
-    adapted,
-    evaluate,
-    shown,
-    summarised,
-)
+from hpo.execution.live import LiveTrial
+from hpo.execution.outcome import Adapted, Objective, Outcome, adapted, evaluate
+from hpo.execution.values import shown, summarised
 from hpo.trial import Params, TrialState
 
 

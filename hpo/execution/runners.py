@@ -6,8 +6,9 @@ import os
 from collections.abc import Sequence
 from typing import Protocol
 
+from hpo.execution.live import LiveTrial
 from hpo.execution.options import Options
-from hpo.execution.outcome import LiveTrial, Objective, Outcome, adapted, evaluate
+from hpo.execution.outcome import Objective, Outcome, adapted, evaluate
 
 
 class Runner(Protocol):

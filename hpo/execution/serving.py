@@ -11,7 +11,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from hpo.execution.outcome import Adapted, LiveTrial, evaluate
+from hpo.execution.live import LiveTrial
+from hpo.execution.outcome import Adapted, evaluate
 from hpo.execution.payload import ObjectiveError, loaded, loaded_trial, unreadable
 from hpo.execution.reports import ReportFile, of_trial
 from hpo.trial import Params

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from hpo.execution.guard import Guard
-from hpo.execution.outcome import LiveTrial, Objective, Outcome
+from hpo.execution.live import LiveTrial
+from hpo.execution.outcome import Objective, Outcome
 from hpo.execution.payload import ObjectiveError, dump, dump_trial
 from hpo.execution.reports import of_trial, taken
 from hpo.execution.serving import READY, Setup
