@@ -49,11 +49,15 @@ def command(
                 repeats=seeds, seed=first_seed, n_initial=0, out=folder / suite, n_jobs=jobs,
             )  # fmt: skip
             random = random_regret(problems, trials, folder / suite / "random", jobs)
+            found = {
+                label: share(
+                    [cell for cell in comparison.cells if cell["searcher"] == label],
+                    problems, dict(zip(problems, random)), marks, jobs,
+                )
+                for label in labels
+            }  # fmt: skip
         title = f"{len(problems)} {NAMES.get(suite, suite)}"
-        for label in labels:
-            runs = [cell for cell in comparison.cells if cell["searcher"] == label]
-            ratios = share(runs, problems, dict(zip(problems, random)), marks, jobs)
-            rows.append([title, label, *(shown(*ratio) for ratio in ratios)])
+        rows += [[title, label, *(shown(*ratio) for ratio in ratios)] for label, ratios in found.items()]
     text = table(["problems", "searcher", *(f"after {m} trials" for m in marks)], rows)
     (folder / "recommendation.md").write_text(text + "\n", encoding="utf-8")
     click.echo(text)

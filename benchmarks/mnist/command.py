@@ -8,7 +8,7 @@ import click
 import hpo
 from benchmarks.mnist.data import load_mnist
 from benchmarks.mnist.headline import headline, write
-from benchmarks.mnist.objective import SPACES, Problem
+from benchmarks.mnist.objective import SPACES, Problem, split
 from benchmarks.options import folder_of, jobs_option, labels_of, said_plainly
 from hpo.compare import Comparison
 from hpo.compare.curves import runs
@@ -68,8 +68,9 @@ def command(
     network = "wide" if model == "mlp" and preset == "full" else model
     # The presets but for the full one are sized for the subset, so that everyone's figures compare.
     source = data or "subset"
-    with said_plainly():
-        _, y = load_mnist(source)  # says which digits these are, and what is wrong with them, before any run
+    with said_plainly():  # which digits these are, and what is wrong with them, before any run
+        _, y = load_mnist(source)
+        split(y)
     if preset == "full" and len(y) != 70_000:
         raise click.UsageError(f"--data {data}: has {len(y):,} digits; --preset full needs all 70,000")
     problem = Problem(source, network, size.n_train, size.n_validation)

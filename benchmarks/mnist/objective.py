@@ -146,11 +146,20 @@ def split(y: Array) -> tuple[Array, Array]:
     """Row numbers of the training and the test part.
 
     All 70,000 digits: the starting notes' split, 56,000 and 14,000. The subset: MNIST's own.
+
+    Raises
+    ------
+    ValueError
+        If there are too few for a test part.
     """
     rows = np.arange(len(y))
     if len(y) == 70_000:
         train, test = train_test_split(rows, test_size=0.2, random_state=42)
         return train, test
+    if len(y) <= SUBSET_TRAIN:
+        raise ValueError(
+            f"{len(y):,} digits: must be all 70,000, or more than the {SUBSET_TRAIN:,} that a search is given"
+        )
     return rows[:SUBSET_TRAIN], rows[SUBSET_TRAIN:]
 
 

@@ -106,6 +106,15 @@ def test_the_full_preset_needs_the_digits_and_prints_where_the_report_is(found, 
         assert space.names == SPACES[network](20).names
 
 
+def test_digits_too_few_for_a_test_part_are_refused_before_any_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.mnist.command.load_mnist", lambda source: (None, np.zeros(10_000)))
+    arguments = ["mnist", "--preset", "smoke", "--data", "folder", "--out", str(tmp_path / "results")]
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 1
+    assert "10,000 digits: must be all 70,000, or more than the 10,000" in refused.output
+    assert not (tmp_path / "results").exists()
+
+
 def test_a_comparison_prints_where_its_report_is(tmp_path):
     arguments = ["mnist", "--preset", "smoke", "--searchers", "random", "--out", str(tmp_path), "--jobs", "1"]
     done = CliRunner().invoke(main, arguments)

@@ -75,3 +75,20 @@ def test_the_command_writes_a_row_a_suite_and_searcher(tmp_path, monkeypatch):
     assert rows[0] == ["problems", "searcher", "after 20 trials", "after 22 trials"]
     assert [row[:2] for row in rows[2:]] == [["2 functions", "random"], ["2 functions", "gp"]]
     assert all(float(cell.split()[0]) > 0 for row in rows[2:] for cell in row[2:])
+
+
+def test_a_run_without_a_value_is_said_plainly(tmp_path, monkeypatch):
+    class Broken(Line):
+        def observe(self, params, seed=0):
+            raise FloatingPointError("always")
+
+        def truth(self, params):
+            return params["x"]
+
+    monkeypatch.setattr(recommendation, "ALL", {"broken": lambda: {"line": Broken()}})
+    monkeypatch.setattr(recommendation, "random_regret", lambda *_: np.ones((1, 20)))
+    arguments = ["recommendation", "--suites", "broken", "--searchers", "random", "--trials", "20"]
+    with pytest.warns(UserWarning, match="all 20 trials failed"):
+        done = CliRunner().invoke(main, [*arguments, "--seeds", "1", "--jobs", "1", "--out", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "none of the 20 trials is complete" in done.output
