@@ -43,9 +43,9 @@ def test_the_reference_has_every_public_name(tmp_path):
     page = (tmp_path / "hpo.html").read_text()
     places = set(re.findall(r' id="([\w.]+)"', page))
     assert {*hpo.__all__} - {"compare"} <= places
-    assert {"Study.tell", "LiveTrial.should_prune", "Space.sample"} <= places
+    assert {"Study.tell", "Study.best_params", "LiveTrial.should_prune", "Space.sample"} <= places
     assert "The first Ctrl-C finishes the running trials" in page
-    assert (tmp_path / "hpo" / "compare.html").exists()
+    assert 'id="Comparison.dataframe"' in (tmp_path / "hpo" / "compare.html").read_text()
     assert 'id="slices"' in (tmp_path / "hpo" / "plots.html").read_text()
 
 
