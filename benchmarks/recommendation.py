@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ from benchmarks.suites.functions import Array
 from benchmarks.suites.problem import Problem, task
 from benchmarks.suites.regret import FLOOR, random_regret
 from hpo.compare.statistics import mean_interval
+from hpo.searchers import SEARCHERS
 
 MARKS = (20, 50, 100)
 ALL: Mapping[str, Callable[[], Mapping[str, Problem]]] = {"noisy": noisy, **SUITES, "bbob": bbob}
@@ -38,7 +40,7 @@ def command(
 ) -> None:
     """Noise-free regret of the recommended trial, as a share of that of the best observed one."""
     chosen, folder = labels_of(suites, ALL, "--suites"), folder_of(out)
-    labels = labels_of(searchers, ("gp", "genetic", "tpe", "random", "grid"), "--searchers")
+    labels = labels_of(searchers, SEARCHERS, "--searchers")
     marks = [*(m for m in MARKS if m < trials), trials]
     rows = []
     for suite in chosen:
@@ -100,10 +102,13 @@ def share(
 
 
 def _picked(space: hpo.Space, trials: list[Mapping[str, Any]], marks: list[int]) -> list[list[float]]:
-    """Value without noise of the recommended and of the best observed trial after so many, (marks, 2)."""
+    """Value without noise of the recommended and of the best observed trial after so many, (marks, 2).
+
+    A run that had nothing left to try before a mark stays as it ended.
+    """
     study, values = hpo.Study(space), []
-    for trial in trials:
-        study.add_trial(trial["params"], trial["value"], trial["state"])
-        if len(study.trials) in marks:
-            values.append([trials[t.number]["noise_free"] for t in (study.recommend(), study.best_trial)])
+    for done, mark in pairwise([0, *marks]):
+        for trial in trials[done:mark]:
+            study.add_trial(trial["params"], trial["value"], trial["state"])
+        values.append([trials[t.number]["noise_free"] for t in (study.recommend(), study.best_trial)])
     return values

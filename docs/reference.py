@@ -20,7 +20,7 @@ def write(folder: Path) -> None:
     # a class has from one that is not public is its own to whoever uses it.
     for name in hpo.__all__:
         vars(hpo)[name] = getattr(hpo, name)
-    for module in (hpo, sys.modules["hpo.compare"]):
+    for module in (hpo, hpo.compare):
         for public in _classes(module):
             for base in public.__mro__[1:]:
                 if base.__module__.startswith("hpo.") and base.__name__ not in hpo.__all__:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import numbers
 import os
 from pathlib import Path
@@ -54,6 +55,14 @@ def one_of(name: str, value: Any, *allowed: str) -> str:
     if isinstance(value, str) and value in allowed:
         return value
     raise ValueError(f"{name}={value!r}: must be {' or '.join(map(repr, allowed))}")
+
+
+def as_float(value: Any) -> float:
+    """A real number as a float; infinite where it is beyond all floats."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def path_of(name: str, value: Any, what: str) -> Path:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from hpo.checks import is_real, is_whole
+from hpo.checks import as_float, is_real, is_whole
 
 LAST_STEP = 2**63 - 1  # pruners compare steps as 64-bit integers
 LONGEST_REASON = 2_000  # characters: a reason is kept with its trial, whatever an objective puts into it
@@ -40,9 +40,7 @@ def checked_value(value: Any) -> float:
     if not is_real(value):
         raise ValueError(f"value={shown(value)} ({type(value).__name__}): must be a finite real number")
     try:
-        x = float(value)
-    except OverflowError:
-        x = math.inf
+        x = as_float(value)
     except Exception as error:  # a number of someone's own
         raise ValueError(f"value={shown(value)}: is no float ({summarised(error)})") from error
     if not math.isfinite(x):

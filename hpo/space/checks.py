@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hpo.checks import is_real, plain
+from hpo.checks import as_float, is_real, plain
 
 MAX_INT = 2**53  # beyond it float64, in which all encodings are held, skips integers
 
@@ -86,10 +86,7 @@ def real(field: str, value: Any) -> float:
     value = plain(value)
     if not is_real(value):
         raise SpaceError(f"{field}={value!r}: must be a number")
-    try:
-        x = float(value)
-    except OverflowError:
-        x = math.inf
+    x = as_float(value)
     if not math.isfinite(x):
         raise SpaceError(f"{field}={value!r}: must be finite")
     return x
