@@ -20,6 +20,7 @@ from benchmarks.mnist.products import (
     aligned,
     are_multiplied_whole,
     axpby,
+    axpy,
     constant,
     largest,
 )
@@ -225,14 +226,14 @@ class BatchNorm(Layer):
         return z
 
     def backward(self, dz: Array, optimiser: Optimiser, needs_dx: bool = True) -> Array | None:
-        centred, sigma, b = self._centred, self._sigma, len(dz)
+        centred, sigma, by = self._centred, self._sigma, -1 / len(dz)
         assert centred is not None
         product = np.multiply(dz, centred, out=self.buffer("z", dz.shape))  # z is not needed any more
         dgamma = np.divide(column_sums(product), sigma, out=self.gamma.gradient)
         dbeta = column_sums(dz, out=self.beta.gradient)
-        centred *= dgamma / (b * sigma)  # nor is this
-        dz -= centred
-        add_to_rows(-1 / b, dbeta, dz)
+        centred *= dgamma / sigma  # nor is this
+        axpy(by, centred.reshape(-1), dz.reshape(-1))
+        add_to_rows(by, dbeta, dz)
         dz *= self._scale
         return dz
 

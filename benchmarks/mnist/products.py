@@ -65,7 +65,7 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
 
 def axpy(a: float, x: Array, y: Array) -> None:
     """y ← a x + y, for arrays of one axis."""
-    (saxpy if y.dtype == np.float32 else daxpy)(x, y, a=a)
+    (saxpy if y.dtype == np.float32 else daxpy)(x, y, len(y), a)
 
 
 def axpby(a: float, x: Array, b: float, y: Array) -> None:
@@ -74,14 +74,15 @@ def axpby(a: float, x: Array, b: float, y: Array) -> None:
     In one pass: a plane rotation gives y that value, and x one that nobody needs.
     """
     rotate = srot if y.dtype == np.float32 else drot
-    rotate(y, x, b, a, overwrite_x=True, overwrite_y=True)
+    rotate(y, x, b, a, len(y), 0, 1, 0, 1, 1, 1)  # from 0 on, one by one, both in place
 
 
 def add_to_rows(a: float, row: Array, x: Array) -> None:
     """x ← x + a 1 rowᵀ, for x (b, m) row-major and row (m,): up to twice as quick as adding arrays."""
     assert x.flags.c_contiguous  # a copy would be changed otherwise
     add_product = sger if x.dtype == np.float32 else dger
-    add_product(a, row, constant(1.0, len(x), x.dtype), a=x.T, overwrite_a=True)
+    # By position: names take f2py a third of the time that a small batch does. The last 1 is overwrite_a.
+    add_product(a, row, constant(1.0, len(x), x.dtype), 1, 1, x.T, 1, 1, 1)
 
 
 def largest(x: Array) -> float:
