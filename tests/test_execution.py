@@ -493,6 +493,24 @@ def test_half_a_message_holds_nobody_up():
     assert [t.failure for t in study.trials] == [None, "crash", None, None]
 
 
+def test_workers_end_where_the_system_reaps_them():
+    script = """
+        import os, signal, hpo
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        def loss(params):
+            return os._exit(3) if params["n"] == 2 else 1.0
+        for limit in (None, 10**9):
+            study = hpo.Study({"n": hpo.Int(1, 4)}, searcher="grid")
+            study.optimize(loss, n_jobs=2, trial_memory_limit=limit, max_retries=0, progress=False)
+            print(*sorted((t.params["n"], str(t.failure)) for t in study.trials))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60
+    )
+    expected = "(1, 'None') (2, 'crash') (3, 'None') (4, 'None')\n"
+    assert done.stdout == 2 * expected, done.stderr
+
+
 class Speechless:
     def __repr__(self):
         raise RuntimeError("no words")

@@ -265,9 +265,10 @@ class _Worker:
         """Whether the process runs; it is not reaped here, so that its number stays its own."""
         if self._process.returncode is not None:
             return False
-        if not hasattr(os, "waitid"):  # macOS before Python 3.13
-            return self._process.poll() is None
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        if hasattr(os, "waitid"):  # not on macOS before Python 3.13
+            with contextlib.suppress(ChildProcessError):  # reaped already, as where SIGCHLD is ignored
+                return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        return self._process.poll() is None
 
     def end(self, patience: float = 0.0) -> int:
         """Kill the process and its group; returns the exit code, which is its own if it had ended.
