@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import stat
 import struct
 import subprocess
@@ -509,6 +510,17 @@ def test_workers_end_where_the_system_reaps_them():
     )
     expected = "(1, 'None') (2, 'crash') (3, 'None') (4, 'None')\n"
     assert done.stdout == 2 * expected, done.stderr
+
+
+def test_a_default_timeout_of_the_programs_sockets_is_none_of_a_workers_pipe():
+    socket.setdefaulttimeout(60)
+    workers = Workers(loss, 1, 1, None, None)
+    try:
+        workers.submit(LiveTrial(0, {}))
+        assert os.get_blocking(workers._busy[0].connection.fileno())  # half a message would be an error
+    finally:
+        socket.setdefaulttimeout(None)
+        workers.close(kill=True)
 
 
 class Speechless:

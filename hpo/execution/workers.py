@@ -227,6 +227,7 @@ class _Worker:
         self.connection: Connection[Any, Any]
         self.connection, theirs = Pipe()
         with socket.socket(fileno=os.dup(self.connection.fileno())) as ours:
+            ours.setblocking(True)  # undoes what a default timeout of the program makes of the pipe, too
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", HALF_SECONDS, 0))
         with theirs:
             self._process = subprocess.Popen(
