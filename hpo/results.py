@@ -69,7 +69,8 @@ class Results:
     def dataframe(self) -> Any:
         """One row a trial: number, state, value, one ``params_`` column a parameter, times, failure.
 
-        What is inactive in a trial is missing there; a column of whole numbers is then of pandas' ``Int64``.
+        What is inactive in a trial is missing there; a column of whole numbers is then of pandas' ``Int64``,
+        or of objects where one is beyond 64 bits.
         """
         import pandas as pd
 
@@ -92,8 +93,8 @@ class Results:
         frame = pd.DataFrame(rows, columns=columns)
         for name in ledger.space.names:  # pandas would make floats of whole numbers beside missing ones
             values = [t.params.get(name) for t in ledger.trials]
-            if {type(v) for v in values} == {int, type(None)} and not _is_huge(values):
-                frame[f"params_{name}"] = pd.array(values, dtype="Int64")
+            if {type(v) for v in values} == {int, type(None)}:
+                frame[f"params_{name}"] = pd.Series(values, dtype=object if _is_huge(values) else "Int64")
         # Numbers, also where there are none yet.
         return frame.astype({"number": int, "value": float, "seconds": float, "search_seconds": float})
 
