@@ -1,5 +1,6 @@
 """Worker processes and executors: the same table of trials, and each fault costs its own trial."""
 
+import errno
 import json
 import os
 import resource
@@ -521,6 +522,19 @@ def test_a_default_timeout_of_the_programs_sockets_is_none_of_a_workers_pipe():
     finally:
         socket.setdefaulttimeout(None)
         workers.close(kill=True)
+
+
+def test_an_objective_that_does_not_fit_on_the_disk_leaves_no_folder_behind(tmp_path, monkeypatch):
+    def full(file, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    with pytest.raises(OSError, match="No space left"):
+        study.optimize(loss, 1, n_jobs=2, progress=False)
+    assert list(tmp_path.iterdir()) == []
+    assert [str(t.state) for t in study.trials] == ["queued"]
 
 
 class Speechless:

@@ -161,9 +161,14 @@ class Workers:
     def _place(self) -> tuple[Guard, Setup]:
         """Made with the first worker: the objective in a folder of its own, and who clears up."""
         folder = tempfile.mkdtemp(prefix="hpo-workers-")
+        guard = Guard(folder)
         file = Path(folder) / "objective"
-        file.write_bytes(self._payload)
-        return Guard(folder), Setup(str(file), self._memory)
+        try:
+            file.write_bytes(self._payload)
+        except BaseException:  # such as for want of room
+            guard.close()
+            raise
+        return guard, Setup(str(file), self._memory)
 
     def _looked_at(self, worker: _Worker) -> Outcome | None:
         """What became of a busy worker's trial; None while it runs."""
