@@ -90,10 +90,26 @@ def test_an_interrupt_that_is_to_end_the_process_ends_it_after_the_block():
     assert (ended.returncode, ended.stdout) == (-signal.SIGINT, "kept\n")
 
 
-def test_an_ignored_interrupt_stays_ignored_and_other_threads_are_left_alone():
+def _never():
+    raise AssertionError
+
+
+BLOCKS = pytest.mark.parametrize("block", [Undisturbed, lambda: stopping_on_interrupt(_never)])
+
+
+@BLOCKS
+def test_a_handler_that_is_not_pythons_is_left_alone(monkeypatch, block):
+    handler = signal.getsignal
+    monkeypatch.setattr("signal.getsignal", lambda signum: None)
+    with block():
+        assert handler(signal.SIGINT) is signal.default_int_handler
+
+
+@BLOCKS
+def test_an_ignored_interrupt_stays_ignored_and_other_threads_are_left_alone(block):
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with Undisturbed():
+        with block():
             signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
@@ -101,7 +117,7 @@ def test_an_ignored_interrupt_stays_ignored_and_other_threads_are_left_alone():
     seen = []
 
     def elsewhere():
-        with Undisturbed():
+        with block():
             seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=elsewhere)
