@@ -15,6 +15,7 @@ import pytest
 import hpo
 from hpo.book import finished
 from hpo.execution import LiveTrial, Options, Outcome
+from hpo.ledger import Ledger
 from hpo.searchers.base import Searcher
 from hpo.trial import Suggestion, Trial, TrialState
 
@@ -389,8 +390,56 @@ def test_history_is_read_only_and_keeps_pending_apart():
     assert history.failed.tolist() == [False, True]
     assert (len(history.infos[:]), len(history.infos[1:]), len(history.pending_infos[:])) == (2, 1, 1)
     np.testing.assert_array_equal(history.pending, SPACE.encode([first.params]))
-    with pytest.raises(ValueError, match="read-only"):
-        history.X[0, 0] = 0.0
+    for column in (history.X, history.y, history.numbers, history.pending):
+        with pytest.raises(ValueError, match="read-only"):
+            column[0] = 0
+
+
+def test_a_history_of_a_window_shows_nothing_after_it_where_results_are_missing_before():
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    trials = [study.ask() for _ in range(5)]
+    for trial in trials[1:]:
+        study.tell(trial, 1.0)
+    history = study._book.ledger.history(5, window=3)
+    assert history.numbers.tolist() == [1, 2]
+    np.testing.assert_array_equal(history.pending, SPACE.encode([trials[k].params for k in (0, 3, 4)]))
+    assert study._book.ledger.history(5, window=None).numbers.tolist() == [1, 2, 3, 4]
+
+
+def test_trials_are_kept_in_the_order_of_their_numbers_without_gaps():
+    ledger = Ledger(SPACE, "minimize")
+    with pytest.raises(ValueError, match="number=1: the next trial of this study has number 0"):
+        ledger.merge(Trial(1, {"x": 0.5, "n": 1}))
+    assert len(ledger) == 0
+
+
+def test_many_trials_at_once_are_as_one_after_the_other():
+    at_once, one_by_one = Ledger(SPACE, "maximize"), Ledger(SPACE, "maximize")
+    trials = [Trial(k, {"x": 0.5, "n": 1}, TrialState.COMPLETE, value=float(k)) for k in range(40)]
+    at_once.extend(trials)
+    for trial in trials:
+        one_by_one.append(trial)
+    for ledger in (at_once, one_by_one):
+        assert ledger.best is trials[39]
+        history = ledger.history(40, window=1)
+        assert history.numbers.tolist() == list(range(40))
+        assert history.y.tolist() == [-float(k) for k in range(40)]
+
+
+def test_a_history_of_finished_trials_is_no_copy_whichever_ended_first():
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    for trial in reversed([study.ask() for _ in range(3)]):
+        study.tell(trial, 1.0)
+    assert np.shares_memory(study._book.ledger.history(3, window=1).y, study._book.ledger._y)
+
+
+def test_of_queued_trials_the_first_comes_first_whichever_was_queued_first():
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    for _ in range(3):
+        study.ask()
+    for k in (1, 2, 0):
+        study._book.requeue(k, 1)
+    assert [study.ask().number for _ in range(4)] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
@@ -452,6 +501,18 @@ def test_whole_numbers_stay_whole_beside_an_empty_cell():
             len(frame) - 1
         )
     assert frame.to_csv(columns=["params_n"], index=False).split() == ["params_n", '""', str(2**53 - 1), "0"]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(2**63 - 1, "Int64"), (-(2**63), "Int64"), (2**63, "object"), (-(2**63) - 1, "object")],
+)
+def test_a_column_beside_an_empty_cell_is_of_whole_numbers_as_far_as_they_go(number, kind):
+    study = hpo.Study({"kind": ["a", "b"], "n": hpo.Categorical([number, 0], when={"kind": "a"})})
+    for params in ({"kind": "a", "n": number}, {"kind": "b"}):
+        study.add_trial(params, 1.0)
+    column = study.dataframe()["params_n"]
+    assert (column[0], str(column.dtype)) == (number, kind)
 
 
 def test_callbacks_and_stop():
