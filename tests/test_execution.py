@@ -1,5 +1,6 @@
 """Worker processes and executors: the same table of trials, and each fault costs its own trial."""
 
+import atexit
 import errno
 import json
 import os
@@ -23,7 +24,10 @@ import pytest
 import hpo
 from hpo.execution import LiveTrial, Options, Outcome
 from hpo.execution.executors import ExecutorRunner
-from hpo.execution.workers import Workers, _with_threads
+from hpo.execution.guard import Guard
+from hpo.execution.reports import taken
+from hpo.execution.values import shown, summarised
+from hpo.execution.workers import BOOT, Workers, _with_threads
 from tests.faults.processes import gone_within, is_alive
 
 SPACE = hpo.Space({"x": hpo.Float(0, 1), "n": hpo.Int(0, 5)})
@@ -75,17 +79,43 @@ def test_reports_of_a_trial_that_is_killed_are_kept(tmp_path, end):
         assert [dict(trial.reports) for trial in trials] == [expected, expected]
 
 
-def test_a_second_attempt_has_only_its_own_reports(tmp_path):
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_second_attempt_has_only_its_own_reports(tmp_path, is_killed):
     def second_time(params, trial):
         if not (tmp_path / "first").exists():
             (tmp_path / "first").touch()
             trial.report(1.0, 1)
             os.kill(os.getpid(), signal.SIGKILL)
         trial.report(2.0, 2)
+        if is_killed:
+            os.kill(os.getpid(), signal.SIGKILL)
         return 0.0
 
     study = hpo.Study(SPACE, searcher="random").optimize(second_time, 1, trial_timeout=60, progress=False)
     assert (study.trials[0].attempt, study.trials[0].reports) == (2, {2: 2.0})
+
+
+def test_reports_of_a_trial_that_has_ended_take_no_room(tmp_path, monkeypatch):
+    def reporting(params, trial):
+        trial.report(1.0, 1)
+        return 0.0
+
+    def look(study, trial):
+        found.append([file.name for file in tmp_path.glob("hpo-workers-*/*")])
+
+    found = []
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    study = hpo.Study(SPACE, searcher="random")
+    study.optimize(reporting, 2, trial_timeout=60, callbacks=[look], progress=False)
+    assert found == [["objective"]] * 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_half_a_report_is_none(tmp_path):
+    file = tmp_path / "reports-0"
+    file.write_bytes(b"1 0.5\n2 0.25\n3 0.")
+    assert taken(file) == {1: 0.5, 2: 0.25}
+    assert taken(file) == {}
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
@@ -206,7 +236,7 @@ def test_bad_options_and_objectives_are_refused_before_any_trial():
         ({"max_retries": None}, "max_retries=None"),
         ({"timeout": "1h"}, "timeout='1h': must be seconds"),
         ({"timeout": float("nan")}, "timeout=nan"),
-        ({"trial_timeout": -1}, "trial_timeout=-1"),
+        ({"trial_timeout": 0}, "trial_timeout=0: must be seconds above 0"),
         (
             {"trial_memory_limit": "1GB"},
             "trial_memory_limit='1GB': must be a whole number of bytes from 1 up, or None",
@@ -215,6 +245,7 @@ def test_bad_options_and_objectives_are_refused_before_any_trial():
         ({"executor": 3}, "executor=3"),
         ({"executor": ThreadPoolExecutor}, "executor=<class .*must be an object"),
         ({"executor": ThreadPoolExecutor(1), "trial_timeout": 1}, "trial_timeout=1: needs worker processes"),
+        ({"executor": ThreadPoolExecutor(1), "trial_memory_limit": 1}, "trial_memory_limit=1: needs worker"),
         ({"callbacks": print}, "callbacks="),
         ({"callbacks": [3]}, "callbacks="),
         ({"callbacks": [lambda trial: None]}, "callbacks=.*functions \\(study, trial\\)"),
@@ -324,6 +355,78 @@ def test_workers_that_cannot_start_are_an_error_not_failed_trials(monkeypatch):
     with pytest.raises(RuntimeError, match=r"ended as they started.*exit code 4"):
         study.optimize(loss, n_trials=5, n_jobs=2, max_retries=9, progress=False)
     assert {str(t.state) for t in study.trials} == {"queued"}
+
+
+def test_workers_that_are_killed_as_they_start_fail_their_trials(monkeypatch):
+    """As by a kernel that has no memory left: not by what is wrong with the place."""
+    monkeypatch.setattr("hpo.execution.workers.BOOT", "import os; os.kill(os.getpid(), 9)")
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    study.optimize(loss, 2, n_jobs=2, max_retries=2, progress=False)
+    assert [(t.failure, t.attempt, t.seconds) for t in study.trials] == [("crash", 3, 0.0)] * 2
+    assert all("killed by SIGKILL" in t.reason for t in study.trials)
+
+
+def test_workers_that_fail_to_start_now_and_then_do_not_add_up(tmp_path, monkeypatch):
+    fail_twice = (
+        f"import os, sys; n = len(os.listdir({str(tmp_path)!r})); open(f'{tmp_path}/{{n}}', 'w').close();"
+        "n % 3 < 2 and sys.exit(4);"
+    )
+    monkeypatch.setattr("hpo.execution.workers.BOOT", fail_twice + BOOT)
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    study.optimize(loss, 2, trial_memory_limit=10**9, max_retries=2, progress=False)  # a process each
+    assert [(str(t.state), t.attempt) for t in study.trials] == [("complete", 3)] * 2
+
+
+class OnlyOnce:
+    """An objective that one process alone can read."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, params):
+        return 1.0
+
+    def __reduce__(self):
+        return _only_once, (self.folder,)
+
+
+def _only_once(folder):
+    folder.mkdir()
+    return OnlyOnce(folder)
+
+
+def test_what_came_with_an_error_is_returned_before_it_is_raised(tmp_path):
+    workers = Workers(OnlyOnce(tmp_path / "read"), 2, 1, None, None)
+    try:
+        workers.submit(LiveTrial(0, {}))
+        while not workers.wait(None):
+            pass
+        workers.submit(LiveTrial(1, {}))
+        workers.submit(LiveTrial(2, {}))
+        while not all(worker.connection.poll() for worker in workers._busy):
+            time.sleep(0.01)
+        assert [number for number, _ in workers.wait(None)] == [1]
+        for _ in range(2):
+            with pytest.raises(ValueError, match="cannot be loaded in the worker process"):
+                workers.wait(None)
+    finally:
+        workers.close(kill=True)
+
+
+def test_results_that_come_together_are_in_the_order_of_the_numbers():
+    workers = Workers(lambda params: 1.0, 2, 1, None, None)
+    try:
+        for numbers in ((0, 1), (2, 3), (5, 4)):  # the first time workers are started, one by one
+            for number in numbers:
+                workers.submit(LiveTrial(number, {}))
+            while not all(worker.connection.poll() for worker in workers._busy):
+                time.sleep(0.01)
+            ended = []
+            while len(ended) < 2:
+                ended += [number for number, _ in workers.wait(None)]
+        assert ended == [4, 5]
+    finally:
+        workers.close(kill=True)
 
 
 def test_an_objective_that_cannot_be_loaded_there_is_an_error_that_says_so():
@@ -537,6 +640,86 @@ def test_an_objective_that_does_not_fit_on_the_disk_leaves_no_folder_behind(tmp_
     assert [str(t.state) for t in study.trials] == ["queued"]
 
 
+def test_a_worker_may_tidy_up_at_its_end(tmp_path):
+    def tidy(params):
+        atexit.register((tmp_path / "tidied").touch)
+        return 1.0
+
+    hpo.Study(SPACE, searcher="random").optimize(tidy, 1, trial_timeout=60, progress=False)
+    assert (tmp_path / "tidied").exists()
+
+
+def test_a_signal_without_a_name_has_a_number():
+    def killed(params):
+        os.kill(os.getpid(), signal.SIGRTMIN + 1)
+
+    study = hpo.Study(SPACE, searcher="random")
+    study.optimize(killed, 1, trial_timeout=60, max_retries=0, progress=False)
+    assert study.trials[0].reason == f"the worker process was killed by signal {signal.SIGRTMIN + 1}"
+
+
+def test_an_interrupt_does_not_reach_a_worker():
+    def interrupted(params):
+        os.kill(os.getpid(), signal.SIGINT)
+        return 1.0
+
+    study = hpo.Study(SPACE, searcher="random")
+    study.optimize(interrupted, 1, trial_timeout=60, max_retries=0, progress=False)
+    assert [str(t.state) for t in study.trials] == ["complete"]
+
+
+def test_what_an_objective_prints_is_seen_and_what_its_program_is_given_is_not_taken():
+    script = """
+        import sys, hpo
+        def reads(params):
+            print("read", repr(sys.stdin.read()))
+            return 1.0
+        def end(study, trial):
+            raise SystemExit(sys.stdin.read())
+        study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random")
+        study.optimize(reads, 2, trial_timeout=60, callbacks=[end], progress=False)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        input="typed",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("read ''\n", "typed\n")
+
+
+def test_a_guard_ends_what_it_still_looks_after(tmp_path):
+    guard = Guard(str(tmp_path / "folder"))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").touch()
+    left_alone, ended = (subprocess.Popen(["sleep", "1000"], start_new_session=True) for _ in range(2))
+    try:
+        assert os.getsid(guard._process.pid) != os.getsid(0)
+        for group in (left_alone, ended):
+            guard.add(group.pid)
+        guard.discard(left_alone.pid)
+        guard.close()
+        assert ended.wait(60) == -signal.SIGKILL
+        assert left_alone.poll() is None
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        left_alone.kill()
+        left_alone.wait()
+
+
+def test_trials_go_on_without_a_guard(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # where nobody removes what is left
+    workers = Workers(loss, 1, 1, None, None)
+    workers.submit(LiveTrial(0, {"x": 0.3, "n": 0}))
+    workers._place[0]._process.kill()
+    workers._place[0]._process.wait()
+    while not (ended := workers.wait(None)):
+        pass
+    workers.close(kill=False)
+    assert [(number, outcome.value) for number, outcome in ended] == [(0, 0.0)]
+
+
 class Speechless:
     def __repr__(self):
         raise RuntimeError("no words")
@@ -667,8 +850,9 @@ def test_what_cannot_be_shown_or_kept_costs_its_own_trial(tmp_path, n_jobs):
 )
 def test_an_objective_that_takes_other_arguments_is_refused(objective):
     study = hpo.Study(SPACE, searcher="random")
-    with pytest.raises(ValueError, match=r"objective=.*must take params, or params and trial"):
-        study.optimize(objective, n_trials=2)
+    for n_jobs in (1, 2):
+        with pytest.raises(ValueError, match=r"objective=.*must take params, or params and trial"):
+            study.optimize(objective, n_trials=2, n_jobs=n_jobs)
     assert study.trials == ()
 
 
@@ -792,6 +976,16 @@ class Lossy:
         return future
 
 
+def test_an_interrupt_in_an_executors_thread_ends_the_run():
+    def interrupted(params):
+        raise KeyboardInterrupt
+
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    with ThreadPoolExecutor(1) as executor, pytest.raises(KeyboardInterrupt):
+        study.optimize(interrupted, 2, executor=executor, progress=False)
+    assert [str(t.state) for t in study.trials] == ["queued"]
+
+
 def test_a_trial_that_an_executor_loses_is_tried_again():
     study = hpo.Study(SPACE, searcher="random", seed=0)
     study.optimize(loss, 2, executor=Lossy(1, 0), progress=False)
@@ -820,3 +1014,18 @@ def test_numpys_numbers_of_workers_are_numbers(tmp_path):
     with ThreadPoolExecutor(np.int64(3)) as executor:
         study = hpo.Study(SPACE, searcher="random").optimize(loss, 1, executor=executor, progress=False)
     assert study.window == 3
+
+
+class Wordy:
+    def __init__(self, length):
+        self.length = length
+
+    def __repr__(self):
+        return "x" * self.length
+
+
+def test_what_is_shown_is_whole_as_far_as_there_is_room():
+    assert (shown(Wordy(200)), shown("x" * 198)) == ("x" * 200, repr("x" * 198))
+    assert max(len(shown(Wordy(201))), len(shown("x" * 199))) <= 200
+    assert summarised(ValueError("x" * 1988)) == f"ValueError: {'x' * 1988}"
+    assert summarised(ValueError("x" * 1989)) == f"ValueError: {'x' * 1988}... (2,001 characters)"
