@@ -581,21 +581,26 @@ def test_a_worker_that_does_not_end_after_its_trial_is_ended(monkeypatch):
     assert max(n_alive) <= 2  # the last one, and one whose time is not up
 
 
-def test_half_a_message_holds_nobody_up():
-    """As of a worker that is killed while it sends, and has forked a child that holds its pipe."""
+def write_half(fd):
+    """As a worker that is killed while it sends, and has forked a child that holds its pipe."""
+    os.write(fd, struct.pack("!i", 1000) + b"half")
 
-    def half(params, trial):
+
+@pytest.mark.parametrize("spoil", [write_half, os.close])
+def test_a_worker_that_cannot_be_heard_any_more_holds_nobody_up(spoil):
+    def spoils(params, trial):
         if trial.number == 1:
             for fd in map(int, os.listdir("/proc/self/fd")):
                 with suppress(OSError):
                     if stat.S_ISSOCK(os.fstat(fd).st_mode):
-                        os.write(fd, struct.pack("!i", 1000) + b"half")
+                        spoil(fd)
             time.sleep(1000)
         return 1.0
 
     study = hpo.Study(SPACE, searcher="random")
-    study.optimize(half, 4, n_jobs=2, max_retries=0, progress=False)
+    study.optimize(spoils, 4, n_jobs=2, max_retries=0, progress=False)
     assert [t.failure for t in study.trials] == [None, "crash", None, None]
+    assert study.trials[1].reason.startswith("the worker process had lost its connection")  # not memory
 
 
 def test_workers_end_where_the_system_reaps_them():

@@ -216,7 +216,7 @@ class Workers:
         self._end(worker)
         return True
 
-    def _end(self, worker: _Worker, patience: float = 0.0) -> int:
+    def _end(self, worker: _Worker, patience: float = 0.0) -> int | None:
         code = worker.end(patience)
         self._place[0].discard(worker.pid)
         return code
@@ -276,18 +276,20 @@ class _Worker:
                 return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
         return self._process.poll() is None
 
-    def end(self, patience: float = 0.0) -> int:
-        """Kill the process and its group; returns the exit code, which is its own if it had ended.
+    def end(self, patience: float = 0.0) -> int | None:
+        """Kill the process and its group; returns the exit code, or None if it had not ended by itself.
 
         It is given `patience` seconds to end by itself.
         """
         deadline = time.monotonic() + patience
         while self.is_alive() and time.monotonic() < deadline:
             time.sleep(0.005)
+        has_ended = not self.is_alive()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self.connection.close()
-        return self._process.wait()
+        code = self._process.wait()
+        return code if has_ended else None
 
     def _send(self, message: Any) -> bool:
         try:
@@ -306,7 +308,9 @@ def _with_threads(threads: int) -> dict[str, str]:
     }
 
 
-def _how_it_died(code: int) -> str:
+def _how_it_died(code: int | None) -> str:
+    if code is None:
+        return "the worker process had lost its connection, or said half a message, and was killed for that"
     if code >= 0:
         return f"the worker process ended with exit code {code}"
     try:
