@@ -111,6 +111,16 @@ def test_reports_of_a_trial_that_has_ended_take_no_room(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_trial_that_its_objective_keeps_holds_no_file_open():
+    def keeping(params, trial):
+        kept.append(trial)
+        trial.report(1.0, 1)
+        return len(os.listdir("/proc/self/fd"))
+
+    study = hpo.Study(SPACE, searcher="random").optimize(keeping, 4, trial_timeout=60, progress=False)
+    assert len({t.value for t in study.trials}) == 1
+
+
 def test_half_a_report_is_none(tmp_path):
     file = tmp_path / "reports-0"
     file.write_bytes(b"1 0.5\n2 0.25\n3 0.")
@@ -447,13 +457,15 @@ def _fail():
     raise ImportError("no such module there")
 
 
-def test_workers_share_the_cores_among_their_blas_threads():
+def test_workers_share_the_cores_among_their_blas_threads(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
     def threads(params):
         return float(os.environ["OMP_NUM_THREADS"])
 
     study = hpo.Study(SPACE, searcher="random", seed=0).optimize(threads, 2, n_jobs=2, progress=False)
     allowed = max(1, len(os.sched_getaffinity(0)) // 2)
-    assert all(1 <= t.value <= allowed for t in study.trials)
+    assert [t.value for t in study.trials] == [allowed] * 2
 
 
 SCRIPT = """
@@ -523,6 +535,12 @@ def test_a_choice_that_cannot_be_read_there_costs_its_own_trials(executor):
         study.optimize(lambda params: 1.0, n_jobs=2, executor=pool, progress=False)
     assert sorted(str(t.state) for t in study.trials) == ["complete", "complete", "failed"]
     assert "cannot be loaded in the worker process" in next(t.reason for t in study.trials if t.reason)
+
+
+def test_a_memory_limit_is_beyond_what_an_idle_worker_has():
+    study = hpo.Study(SPACE, searcher="random")
+    study.optimize(loss, 2, trial_memory_limit=10_000_000, progress=False)
+    assert [str(t.state) for t in study.trials] == ["complete"] * 2
 
 
 def test_a_memory_limit_beyond_all_memory_is_none():
@@ -687,6 +705,7 @@ def test_what_an_objective_prints_is_seen_and_what_its_program_is_given_is_not_t
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
         input="typed",
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
         capture_output=True,
         text=True,
         timeout=60,
@@ -723,6 +742,14 @@ def test_trials_go_on_without_a_guard(tmp_path, monkeypatch):
         pass
     workers.close(kill=False)
     assert [(number, outcome.value) for number, outcome in ended] == [(0, 0.0)]
+
+
+@pytest.mark.parametrize(("n_jobs", "expected"), [(None, 3), (-1, 3), (2, 2)])
+def test_an_executor_has_its_own_number_of_workers_unless_another_is_given(n_jobs, expected):
+    study = hpo.Study(SPACE, searcher="random")
+    with ThreadPoolExecutor(3) as executor:
+        study.optimize(loss, 2, n_jobs=n_jobs, executor=executor, progress=False)
+    assert (study.window, len(study.trials)) == (expected, 2)
 
 
 class Speechless:
