@@ -539,8 +539,10 @@ def test_a_choice_that_cannot_be_read_there_costs_its_own_trials(executor):
 
 def test_a_memory_limit_is_beyond_what_an_idle_worker_has():
     study = hpo.Study(SPACE, searcher="random")
-    study.optimize(loss, 2, trial_memory_limit=10_000_000, progress=False)
-    assert [str(t.state) for t in study.trials] == ["complete"] * 2
+    study.optimize(
+        lambda params: len(bytearray(30_000_000)), 1, trial_memory_limit=50_000_000, progress=False
+    )
+    assert [str(t.state) for t in study.trials] == ["complete"]
 
 
 def test_a_memory_limit_beyond_all_memory_is_none():
@@ -661,6 +663,37 @@ def test_an_objective_that_does_not_fit_on_the_disk_leaves_no_folder_behind(tmp_
         study.optimize(loss, 1, n_jobs=2, progress=False)
     assert list(tmp_path.iterdir()) == []
     assert [str(t.state) for t in study.trials] == ["queued"]
+
+
+def test_a_worker_of_one_trial_ends_by_itself():
+    def look(study, trial):
+        ended.append(gone_within(60, [int(trial.value)]))
+
+    ended = []
+    study = hpo.Study(SPACE, searcher="random")
+    study.optimize(lambda params: os.getpid(), 2, trial_memory_limit=10**9, callbacks=[look], progress=False)
+    assert ended == [True, True]
+
+
+class SlowToRead:
+    def __call__(self, params):
+        time.sleep(0.4)
+        return 1.0
+
+    def __reduce__(self):
+        return _slowly_read, ()
+
+
+def _slowly_read():
+    time.sleep(2.0)
+    return SlowToRead()
+
+
+def test_the_time_of_a_trial_is_that_of_its_objective_alone():
+    """Neither of the worker's start nor of the trials before it."""
+    study = hpo.Study(SPACE, searcher="random")
+    study.optimize(SlowToRead(), 5, trial_timeout=1.5, progress=False)
+    assert [str(t.state) for t in study.trials] == ["complete"] * 5
 
 
 def test_a_worker_may_tidy_up_at_its_end(tmp_path):
