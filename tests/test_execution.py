@@ -968,6 +968,7 @@ class Interrupted(Together):
         raise KeyboardInterrupt
 
     def close(self, *, kill):
+        assert kill
         raise KeyboardInterrupt
 
 

@@ -515,6 +515,17 @@ def test_a_column_beside_an_empty_cell_is_of_whole_numbers_as_far_as_they_go(num
     assert (column[0], str(column.dtype)) == (number, kind)
 
 
+def test_a_trial_that_runs_elsewhere_by_now_is_none_of_this_run(monkeypatch):
+    def kept(number, attempt, outcome):
+        return study.trials[0] if number == 0 else finish(number, attempt, outcome)
+
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    finish, seen = study._book.finish, []
+    monkeypatch.setattr(study._book, "finish", kept)
+    study.optimize(square, 2, callbacks=[lambda study, trial: seen.append(trial.number)], progress=False)
+    assert seen == [1, 2]
+
+
 def test_callbacks_and_stop():
     seen = []
 
