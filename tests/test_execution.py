@@ -961,6 +961,12 @@ def test_results_that_came_together_are_recorded_before_a_callback_may_raise():
     assert [str(t.state) for t in study.trials] == ["complete", "complete"]
 
 
+def test_trials_that_end_together_are_counted_one_by_one():
+    study = hpo.Study(SPACE, searcher="random", seed=0, window=2)
+    study._run(Together(), Options(n_trials=5, progress=False))
+    assert [str(t.state) for t in study.trials] == ["complete"] * 5
+
+
 class Interrupted(Together):
     """Ctrl-C while trials run, and again while they are ended."""
 
