@@ -67,7 +67,7 @@ def command(
     size = replace(size, n_trials=trials or size.n_trials, repeats=seeds or size.repeats)
     network = "wide" if model == "mlp" and preset == "full" else model
     # The presets but for the full one are sized for the subset, so that everyone's figures compare.
-    source = data or "subset"
+    source = "subset" if data is None else data
     with said_plainly():  # which digits these are, and what is wrong with them, before any run
         _, y = load_mnist(source)
         split(y)

@@ -52,9 +52,9 @@ def load_mnist(source: str | Path | None = None, *, quiet: bool = False) -> Digi
     FileNotFoundError
         If the folder lacks one of the files.
     ValueError
-        If a file is damaged or incomplete; the message names it.
+        If `source` is none of these, or a file is damaged or incomplete; the message names it.
     """
-    if source is not None and not isinstance(source, str | os.PathLike):
+    if source is not None and (not isinstance(source, str | os.PathLike) or source == ""):
         raise ValueError(f"source={source!r}: must be a folder, 'subset' or None")
     if source is None:
         X, y, origin = _openml_or_subset()

@@ -158,6 +158,7 @@ def test_without_a_network_the_subset_is_used(tmp_path, monkeypatch, capsys):
     assert "no route to host" in capsys.readouterr().err
 
 
-def test_what_is_no_source_is_named():
-    with pytest.raises(ValueError, match=r"source=3: must be a folder, 'subset' or None"):
-        load_mnist(3)
+@pytest.mark.parametrize("wrong", [3, ""])
+def test_what_is_no_source_is_named(wrong):
+    with pytest.raises(ValueError, match=f"source={wrong!r}: must be a folder, 'subset' or None"):
+        load_mnist(wrong)

@@ -31,6 +31,8 @@ from benchmarks.suites import peers
         (["mnist", "--out", "/proc/zz"], "--out '/proc/zz'"),
         (["parts", "--into", "/dev/null"], "--into '/dev/null'"),
         (["parts", "--data", "/nowhere"], "/nowhere"),
+        (["parts", "--data", ""], "source='': must be a folder"),
+        (["mnist", "--preset", "smoke", "--data", ""], "source='': must be a folder"),
         (["ablations", "--suites", "magic"], "--suites 'magic': must be one of tables"),
         (["speed", "--repeats", "0"], "0 is not in the range x>=1"),
     ],
