@@ -59,6 +59,9 @@ def command(
     on 56,000 of them with five seeds and scored on the untouched 14,000.
     """
     labels = labels_of(ALL_SEARCHERS if searchers is None else searchers, SEARCHERS, "--searchers")
+    is_headline = preset == "full" and searchers is None
+    if is_headline:
+        _refuse_those_of_a_comparison({"--seeds": seeds, "--initial": initial, "--jobs": jobs})
     if preset == "full" and data is None:
         raise click.UsageError("--preset full needs --data DIR, a folder of MNIST's four IDX files")
     size = PRESETS[preset]
@@ -76,11 +79,20 @@ def command(
     problem = Problem(source, network, size.n_train, size.n_validation)
     space = SPACES[network](size.max_epochs)
     folder = folder_of(out or f"results/mnist-{model}-{preset}")
-    if preset == "full" and searchers is None:
+    if is_headline:
         report = _headline(problem, space, size.n_trials, folder)
     else:
         report = _comparison(problem, space, size, labels, initial, folder, jobs)
     click.echo(f"report: {report}")
+
+
+def _refuse_those_of_a_comparison(options: dict[str, int | None]) -> None:
+    for option, given in options.items():
+        if given is not None:
+            raise click.UsageError(
+                f"{option} {given}: must be left out with --preset full, which is one search in this "
+                "process, or --searchers be given for a comparison"
+            )
 
 
 def _headline(problem: Problem, space: hpo.Space, n_trials: int, folder: Path) -> Path:
