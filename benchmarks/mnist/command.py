@@ -96,7 +96,8 @@ def _refuse_those_of_a_comparison(options: dict[str, int | None]) -> None:
 
 
 def _headline(problem: Problem, space: hpo.Space, n_trials: int, folder: Path) -> Path:
-    found = headline(problem, space, n_trials, N_REFITS)
+    with said_plainly():  # such as that every trial failed
+        found = headline(problem, space, n_trials, N_REFITS)
     click.echo("\n".join(found.lines()))
     return write(found, folder)
 

@@ -106,6 +106,17 @@ def test_the_full_preset_needs_the_digits_and_prints_where_the_report_is(found, 
         assert space.names == SPACES[network](20).names
 
 
+def test_a_search_of_which_no_trial_is_complete_says_so_and_why(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.mnist.command.load_mnist", lambda source: (None, np.zeros(70_000)))
+    monkeypatch.setattr(Problem, "objective", lambda problem, params, seed=0: float("nan"))
+    arguments = ["mnist", "--preset", "full", "--data", "folder", "--trials", "2", "--out", str(tmp_path)]
+    failed = CliRunner().invoke(main, arguments)
+    assert failed.exit_code == 1
+    assert isinstance(failed.exception, SystemExit)
+    assert "Error: study: none of the 2 trials is complete; the latest failure is" in failed.output
+    assert not list(tmp_path.iterdir())
+
+
 def test_digits_too_few_for_a_test_part_are_refused_before_any_run(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.mnist.command.load_mnist", lambda source: (None, np.zeros(10_000)))
     arguments = ["mnist", "--preset", "smoke", "--data", "folder", "--out", str(tmp_path / "results")]
