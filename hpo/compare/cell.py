@@ -90,11 +90,15 @@ def write_json(path: Path, record: Any) -> None:
     """Write a file that is there in full or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(record, file, default=repr)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            json.dump(record, file, default=repr)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)  # on a disk that is full each part left behind would make it fuller
+        raise
 
 
 def environment(searcher: Searcher) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Same seeds, same budget, same first points; kept, resumed, refused when changed."""
 
 import copy
+import errno
 import functools
 import json
 import os
@@ -19,7 +20,7 @@ import pytest
 
 import hpo
 from hpo.compare import Comparison
-from hpo.compare.cell import initial_design
+from hpo.compare.cell import initial_design, write_json
 from hpo.compare.fingerprint import fingerprint, held
 from tests.compare.problems import SPACE, Faulty, Near, Stubborn, deadly, leaving_test, noisy, score, truth
 
@@ -278,6 +279,19 @@ def test_two_comparisons_in_one_folder_are_each_returned_their_own(tmp_path):
     assert found.searchers == ["wide"]
     assert [cell["seed"] for cell in found.cells] == [0, 1]
     assert Comparison.load(tmp_path / "out").searchers == ["other"]
+
+
+def test_a_record_that_does_not_fit_on_the_disk_leaves_the_old_one_and_no_part(tmp_path, monkeypatch):
+    write_json(tmp_path / "0.json", {"kept": 1})
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_json(tmp_path / "0.json", {"new": 2})
+    assert [path.name for path in tmp_path.iterdir()] == ["0.json"]
+    assert json.loads((tmp_path / "0.json").read_text()) == {"kept": 1}
 
 
 def test_a_damaged_cell_is_named(tmp_path):
