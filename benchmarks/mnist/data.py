@@ -8,7 +8,7 @@ import socket
 import struct
 import tempfile
 import zlib
-from http.client import IncompleteRead
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,8 @@ def _openml_or_subset() -> tuple[NDArray[np.float32], NDArray[np.int64], str]:
     try:
         socket.create_connection(("api.openml.org", 443), CONNECT_SECONDS).close()
         found = _download()
-    except (OSError, IncompleteRead) as error:  # URLError and timeouts are OSErrors, too
+    # URLError and timeouts are OSErrors, too; what was downloaded in part ends in an EOFError.
+    except (OSError, HTTPException, EOFError) as error:
         return *_from_folder(SUBSET), f"the shipped subset (OpenML cannot be reached: {error})"
     pixels, labels = found.data.astype(np.uint8), found.target.astype(np.uint8)
     checksum = hashlib.sha256(pixels.tobytes() + labels.tobytes()).hexdigest()

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import shutil
 import socket
+from http.client import BadStatusLine, IncompleteRead
 from types import SimpleNamespace
 
 import numpy as np
@@ -133,7 +134,11 @@ def test_other_digits_than_mnist_are_refused(openml):
         load_mnist()
 
 
-@pytest.mark.parametrize("error", [TimeoutError("timed out"), ConnectionResetError("reset"), OSError("DNS")])
+@pytest.mark.parametrize(
+    "error",
+    [TimeoutError("timed out"), ConnectionResetError("reset"), OSError("DNS"), IncompleteRead(b"PK"),
+     BadStatusLine("no HTTP"), EOFError("ended before the end-of-stream marker was reached")],
+)  # fmt: skip
 def test_an_openml_that_fails_gives_way_to_the_subset_and_says_so(openml, error, capsys):
     def fetch(name):
         assert socket.getdefaulttimeout() is not None  # a download that stalls ends
