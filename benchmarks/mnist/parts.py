@@ -20,6 +20,7 @@ from benchmarks.mnist.data import load_mnist
 from benchmarks.mnist.objective import Problem, make_mlp, mlp_space, prepared, split
 from benchmarks.mnist.products import Array
 from benchmarks.options import folder_of, jobs_option, said_plainly
+from hpo.compare import Comparison
 from hpo.compare.curves import runs
 from hpo.compare.digits import with_interval
 from hpo.compare.statistics import Interval, interval, paired
@@ -69,6 +70,7 @@ def command(data: str, trials: int, seeds: int, out: str, into: str | None, jobs
     tasks = {name: problem.task(variant_space(parts)) for name, parts in VARIANTS.items()}
     with said_plainly():
         comparison = hpo.compare(tasks, ["gp"], n_trials=trials, repeats=seeds, out=out, n_jobs=jobs)
+        _check_tested(comparison)
     groups = {name: runs(comparison, name)["gp"] for name in VARIANTS}
     columns = Columns(
         validation={name: group.final for name, group in groups.items()},
@@ -89,6 +91,17 @@ def command(data: str, trials: int, seeds: int, out: str, into: str | None, jobs
     )
     (folder / "parts.svg").write_text(as_svg(columns), encoding="utf-8")
     click.echo(f"{about}\n\n{table}\nfigure: {folder / 'parts.svg'}")
+
+
+def _check_tested(comparison: Comparison) -> None:
+    """Raise a RuntimeError if a search has no test error: the means would be of fewer than is said."""
+    for cell in comparison.cells:
+        if not cell["test"]:
+            why = cell["test_failure"] or "no trial has a value"
+            raise RuntimeError(
+                f"{cell['task']}, seed {cell['seed']}: what was found could not be tested ({why}); "
+                "another --out runs it anew"
+            )
 
 
 @dataclass(frozen=True)

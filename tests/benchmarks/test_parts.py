@@ -34,6 +34,20 @@ def test_the_command_writes_a_row_a_variant_and_draws_them(tmp_path, monkeypatch
     assert len(circles) == len(VARIANTS) * (2 + 1)  # each seed, and the mean
 
 
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [("Untested", "(FloatingPointError: training diverged)"), ("Untrained", "(no trial has a value)")],
+)
+@pytest.mark.filterwarnings("ignore:all 3 trials failed")
+def test_a_search_without_a_test_error_is_named_instead_of_left_out(problem, said, tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.mnist.parts.SameSize", globals()[problem])
+    arguments = ["parts", "--trials", "3", "--seeds", "2", "--jobs", "1", "--out", str(tmp_path)]
+    failed = CliRunner().invoke(main, arguments)
+    assert failed.exit_code == 1
+    assert f"Error: none, seed 0: what was found could not be tested {said}" in failed.output
+    assert not (tmp_path / "parts.md").exists()
+
+
 def test_the_drawing_needs_no_interval_and_any_range_of_errors():
     for spread in (1e-3, 0.5, 0.95, 1.0, 9.5):
         errors = {name: 7 + spread * np.arange(2.0) for name in VARIANTS}
@@ -65,3 +79,16 @@ def test_the_figure_places_errors_by_their_size():
 
 def small_problem(source):
     return SameSize(source, n_train=100, n_validation=100)
+
+
+class Untested(SameSize):
+    def objective(self, params, seed=0):
+        return params["learning_rate"]
+
+    def test(self, params, seed=0):
+        raise FloatingPointError("training diverged")
+
+
+class Untrained(SameSize):
+    def objective(self, params, seed=0):
+        raise FloatingPointError("training diverged")
