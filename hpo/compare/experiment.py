@@ -87,7 +87,7 @@ def compare(
     _check_tasks(tasks)
     initial = min(10, n_trials // 3) if n_initial is None else min(n_initial, n_trials)
     labelled = _labelled(searchers, n_trials)
-    if baseline is not None and baseline not in labelled:
+    if baseline is not None and baseline not in list(labelled):
         raise ValueError(f"baseline={baseline!r}: must be one of the searchers, {', '.join(labelled)}")
     folder = _folder(out)
     cells = list(_cells(tasks, labelled, n_trials, range(seed, seed + repeats), initial, folder))
@@ -245,7 +245,7 @@ def _labelled(searchers: Any, n_trials: int) -> dict[str, Searcher]:
     else:
         pairs = [(s if isinstance(s, str) else getattr(s, "name", str(s)), s) for s in searchers]
     labelled = {str(label): resolve(searcher, n_trials) for label, searcher in pairs}
-    if not labelled or len(labelled) < len(pairs):
+    if not labelled or len(labelled) < len(pairs) or "" in labelled:
         names = [label for label, _ in pairs]
         raise ValueError(f"searchers={names!r}: needs at least one, each under a name of its own; "
                          "name variants by a mapping of label to searcher")  # fmt: skip

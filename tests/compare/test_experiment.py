@@ -385,6 +385,8 @@ def test_grid_gets_no_first_points_and_may_end_early(tmp_path):
         ({"searchers": "random"}, "searchers='random': must be a list"),
         ({"searchers": None}, "searchers=None"),
         ({"searchers": {"random"}}, "searchers={'random'}: must be a list"),
+        ({"searchers": {"": Near(), "tpe": Near(0.1)}}, "each under a name of its own"),
+        ({"baseline": ["tpe"]}, r"baseline=\['tpe'\]: must be one of the searchers, wide, tpe"),
         ({"baseline": "gpp"}, "baseline='gpp': must be one of the searchers, wide, tpe"),
         ({"n_jobs": 0}, "n_jobs=0"),
         ({"n_jobs": "2"}, "n_jobs='2'"),
