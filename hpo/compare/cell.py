@@ -61,13 +61,14 @@ def run_cell(cell: Cell, task: Task, searcher: Searcher) -> None:
         If the task's `evaluate` returns no number; after the first trial with a value, if it never does.
     """
     with threadpool_limits(1):
-        study = _search(cell, task, searcher)
+        first = initial_design(Space.of(task.space), cell.n_initial, cell.seed)
+        study = _search(cell, task, searcher, first)
         record = {
             "task": cell.task,
             "searcher": cell.searcher,
             "seed": cell.seed,
             "definition": cell.definition,
-            "trials": [_row(trial, task, cell) for trial in study.trials],
+            "trials": [_row(trial, task, trial.number < len(first)) for trial in study.trials],
             **_winner(study, task, cell.seed),
             "environment": environment(searcher),
             "finished": time.time(),
@@ -121,9 +122,9 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _search(cell: Cell, task: Task, searcher: Searcher) -> Study:
+def _search(cell: Cell, task: Task, searcher: Searcher, first: list[dict[str, Any]]) -> Study:
     study = Study(Space.of(task.space), direction=task.direction, searcher=searcher, seed=cell.seed)
-    for params in initial_design(study.space, cell.n_initial, cell.seed):
+    for params in first:
         study.enqueue(params)
     study.optimize(
         _seeded(task.objective, cell.seed), cell.n_trials, progress=False,
@@ -146,7 +147,7 @@ def _seeded(objective: Callable[..., Any], seed: int) -> Callable[..., Any]:
     return functools.partial(objective, seed=seed) if takes_seed else objective
 
 
-def _row(trial: Trial, task: Task, cell: Cell) -> dict[str, Any]:
+def _row(trial: Trial, task: Task, is_initial: bool) -> dict[str, Any]:
     return {
         "number": trial.number,
         "params": trial.params,
@@ -155,7 +156,7 @@ def _row(trial: Trial, task: Task, cell: Cell) -> dict[str, Any]:
         "noise_free": None if trial.value is None else _noise_free(task, trial.params),
         "seconds": trial.seconds,
         "search_seconds": trial.search_seconds,
-        "initial": trial.number < cell.n_initial,
+        "initial": is_initial,
         "failure": trial.failure,
         "reason": trial.reason,
     }

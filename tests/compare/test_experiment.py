@@ -340,6 +340,12 @@ def test_first_points_are_independent_draws_not_the_first_of_an_order():
     assert len(drawn) > 6
 
 
+def test_only_as_many_trials_are_shared_as_the_space_has_points(tmp_path):
+    task = hpo.Task(lambda params: float(params["n"]), {"n": hpo.Int(1, 2)})
+    frame = run(tmp_path, tasks={"small": task}, n_trials=6, n_initial=4).dataframe()
+    assert (frame.initial == (frame.number < 2)).all()
+
+
 def test_a_cell_that_was_interrupted_is_not_kept(tmp_path):
     interrupted = []
 
