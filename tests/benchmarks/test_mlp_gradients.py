@@ -1,6 +1,7 @@
 """Every layer's gradients against central finite differences, in float64."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -254,6 +255,22 @@ def test_dropout_leaves_out_its_share_and_keeps_the_mean(rate):
     assert set(np.unique(z)) == {0, np.float32(1 / (1 - rate))}
     assert np.mean(z == 0) == pytest.approx(rate, abs=0.006)
     assert layer.forward(x, training=False) is x
+
+
+def test_each_number_drops_out_for_exactly_its_share_of_the_bits_which_are_drawn_a_cache_at_a_time():
+    asked = []
+
+    def every(n):
+        asked.append(n)
+        return np.resize(np.arange(65536, dtype=np.uint16).view(np.uint64), n)
+
+    layer = Dropout(0.25)
+    layer.build((1,), SimpleNamespace(bit_generator=SimpleNamespace(random_raw=every)), np.float32)
+    z = layer.forward(np.ones((65536, 1), np.float32), training=True)
+    assert np.count_nonzero(z == 0) == 65536 / 4
+    for _ in range(8):
+        layer.forward(np.ones((4096, 1), np.float32), training=True)
+    assert asked == [16384, 4096, 4096]  # four numbers each, and four batches
 
 
 def test_the_loss_is_that_of_its_equation_and_cannot_underflow():

@@ -1,7 +1,10 @@
 """What each option of the networks does, seen from outside."""
 
+import pickle
+
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from benchmarks.mnist import CNN, MLP, load_mnist
@@ -114,6 +117,16 @@ def test_a_row_is_held_out_of_few_and_where_a_class_has_one_only(y):
     model = MLP((4,), epochs=3, early_stopping=True, random_state=0).fit(np.eye(len(y)), y)
     assert len(model.validation_scores_) == 3
     assert set(model.predict(np.eye(len(y)))) <= {0, 1}
+
+
+@pytest.mark.parametrize("network", [MLP((128,), batch_norm=True), CNN(n_filters=2, hidden_size=128)])
+def test_what_is_kept_of_a_network_holds_none_of_its_batches(digits, network):
+    network.set_params(dropout=0.1, optimizer="sgd", learning_rate=0.01, epochs=1, random_state=0)
+    few, many = (
+        len(pickle.dumps(clone(network).set_params(batch_size=size).fit(digits[0][:256], digits[1][:256])))
+        for size in (128, 256)
+    )
+    assert abs(many - few) < 100
 
 
 def test_partial_fit_takes_the_rate_of_the_moment_whatever_the_schedule(digits):
