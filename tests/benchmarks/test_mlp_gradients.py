@@ -106,6 +106,15 @@ def test_convolution_is_scipys_correlation(kernel_size):
             np.testing.assert_allclose(z[f, :, :, image], expected, atol=1e-12)
 
 
+def test_of_pixels_that_are_equal_the_first_has_the_whole_gradient():
+    layer = MaxPooling()
+    layer.build((1, 2, 5), np.random.default_rng(0), np.float64)
+    x = np.array([[1.0, 1, 0, 2, 9], [1, 1, 2, 2, 9]])[None, :, :, None]
+    np.testing.assert_array_equal(layer.forward(x, training=True)[0, :, :, 0], [[1, 2]])
+    dx = layer.backward(np.array([3.0, 4])[None, None, :, None], None)
+    np.testing.assert_array_equal(dx[0, :, :, 0], [[3, 0, 0, 4, 0], [0, 0, 0, 0, 0]])
+
+
 SIZES = [(9, 4, 5), (46, 73, 784), (7, 301, 1000)]  # of b, m and n: whole, and in three pieces
 
 
@@ -244,6 +253,15 @@ def test_batch_normalisation_predicts_with_the_running_statistics():
     np.testing.assert_allclose(layer.forward(x, training=False), expected, rtol=1e-9)
     # and rows do not see each other any more
     np.testing.assert_allclose(layer.forward(x[:1], training=False), expected[:1], rtol=1e-9)
+
+
+def test_running_statistics_move_by_a_tenth_and_little_variance_is_not_blown_up():
+    layer = BatchNorm()
+    layer.build((1,), np.random.default_rng(0), np.float64)
+    spread = np.sqrt(1e-5)
+    z = layer.forward(np.array([[5 - spread], [5 + spread]]), training=True)
+    np.testing.assert_allclose(z, [[-(0.5**0.5)], [0.5**0.5]])  # σ² + ε is twice σ²
+    np.testing.assert_allclose(layer.running, [[0.1 * 5], [0.9 + 0.1 * 1e-5]])
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.25, 0.5])
