@@ -49,6 +49,8 @@ def names_with(given: str | None, known: Iterable[str], option: str) -> list[str
 
 def folder_of(out: str, option: str = "--out") -> Path:
     """A folder for results, made if it is not there."""
+    if not out:  # which would be the working directory
+        raise click.BadParameter(f"{option} {out!r}: must be a folder that is there or can be made")
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)

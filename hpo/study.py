@@ -130,7 +130,7 @@ class Study(Results):
             None: until something else ends it.
         n_jobs : int, optional
             Worker processes; -1: one a core. None or 1: in this process, one at a time. With an
-            `executor`: trials at a time, where it does not say how many workers it has.
+            `executor`: trials at a time; None or -1: as many as it says that it has workers, else one.
         timeout : float, optional
             Seconds after which no further trial begins.
         trial_timeout : float, optional

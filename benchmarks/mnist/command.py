@@ -78,7 +78,7 @@ def command(
         raise click.UsageError(f"--data {data}: has {len(y):,} digits; --preset full needs all 70,000")
     problem = Problem(source, network, size.n_train, size.n_validation)
     space = SPACES[network](size.max_epochs)
-    folder = folder_of(out or f"results/mnist-{model}-{preset}")
+    folder = folder_of(f"results/mnist-{model}-{preset}" if out is None else out)
     if is_headline:
         report = _headline(problem, space, size.n_trials, folder)
     else:

@@ -63,7 +63,7 @@ class SameSize(Problem):
 def command(data: str, trials: int, seeds: int, out: str, into: str | None, jobs: int | None) -> None:
     """Tune the network with none, one and all of its regularisers; a table and a figure."""
     folder_of(out)
-    folder = folder_of(into or out, "--into")  # before the searches: what is wrong with it shows now
+    folder = folder_of(out if into is None else into, "--into")  # before the searches
     with said_plainly():
         _, y = load_mnist(data)
     problem = SameSize(data)

@@ -103,7 +103,7 @@ def _compared(
     jobs: int | None,
 ) -> tuple[Comparison, dict[str, P], Path]:
     chosen = {name: found[name] for name in names_with(problems, found, "--problems")}
-    folder = folder_of(out or f"results/{suite}")
+    folder = folder_of(f"results/{suite}" if out is None else out)
     with said_plainly():
         comparison = hpo.compare(
             {name: task(problem) for name, problem in chosen.items()},

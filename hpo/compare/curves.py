@@ -74,8 +74,6 @@ def by_time(group: Runs, times: Array) -> Array:
     """Incumbents' values at the given seconds, (seeds, times); NaN before the first value."""
     values = np.full((len(group.best), len(times)), np.nan)
     for i, (best, total) in enumerate(zip(group.best, group.total)):
-        if np.isnan(total).any():
-            continue
         reached = np.searchsorted(total, times, side="right") - 1
         values[i] = np.where(reached >= 0, best[np.maximum(reached, 0)], np.nan)
     return values
@@ -94,7 +92,7 @@ def _runs(cells: Sequence[Mapping[str, Any] | None], n: int) -> Runs:
         best[i] = _to_length(incumbents(trials, cell["definition"]["direction"]), n)
         training[i] = _to_length(np.cumsum([t["seconds"] or 0.0 for t in trials]), n)
         searching[i] = _to_length(np.cumsum([t["search_seconds"] or 0.0 for t in trials]), n)
-        made[i] = len(trials) or np.nan
+        made[i] = len(trials)
         failed[i] = sum(t["state"] == TrialState.FAILED for t in trials)
         for name, score in (cell["test"] or {}).items():
             test[name][i] = score

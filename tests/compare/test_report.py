@@ -38,7 +38,7 @@ from hpo.compare.report import (
     _winners,
 )
 from hpo.compare.statistics import Interval, friedman, holm, interval, paired
-from hpo.compare.summary import TaskSummary, rank, summarise
+from hpo.compare.summary import Ranking, TaskSummary, rank, summarise
 from tests.compare.problems import SPACE, Ideal, Near, Stubborn, broken_test, negative, noisy, score, truth
 
 PAIR = {"gp": Near(0.1), "random": Near(), "tpe": Near(0.4)}
@@ -70,7 +70,7 @@ def test_the_page_needs_nothing_else_and_says_everything(toy, tmp_path):
     assert "http" not in without_scripts
     for wanted in ("validation error (%)", "Wilcoxon", "validation error (%), as observed",
                    "probability of superiority", "test accuracy",
-                   "Time spent searching", "numpy", "processor"):  # fmt: skip
+                   "Time spent searching", "Mind the scale: not that", "numpy", "processor"):  # fmt: skip
         assert wanted in text
     markdown = page.with_suffix(".md").read_text()
     assert "With fewer than 5 finished seeds there are no intervals." in markdown
@@ -102,6 +102,8 @@ def test_only_who_begins_with_the_same_points_is_said_to(toy, tmp_path, searcher
         if sharers is not None:
             assert f"the first 4 trials of a seed shared by {sharers}. " in text
             assert f"share the seed, and {sharers} the first points, so runs" in text
+        assert f"and beside {searchers[0]} by the corrected test as well" in text
+        assert f"on which the searcher beat {searchers[0]}, ties counting half" in text
 
 
 def test_names_are_shown_as_they_stand(tmp_path):
@@ -267,12 +269,21 @@ def test_a_searcher_that_ran_out_keeps_what_it_found(tmp_path):
         assert set(curve[0, 3:]) == {curve[0, 3]}
 
 
+def test_a_plan_of_fewer_trials_looks_at_the_first_of_them(toy):
+    first = runs(hpo.compare.Comparison({**toy.plan, "n_trials": 5}, toy.cells), "toy")
+    for name, group in runs(toy, "toy").items():
+        for ours, all_of_them in ((first[name].best, group.best), (first[name].total, group.total)):
+            np.testing.assert_array_equal(ours, all_of_them[:, :5])
+
+
 def test_a_searcher_that_gave_up_at_once_has_no_value(toy):
     first, *others = toy.cells
     at_once = {**first, "trials": [], "winner": None, "test": None}
     found = hpo.compare.Comparison(toy.plan, [at_once, *others])
     group = runs(found, "toy")[first["searcher"]]
     assert np.isnan(group.best).all(axis=1).tolist() == [True, False, False, False]
+    assert group.made.tolist() == [0, 12, 12, 12]
+    assert np.isnan(by_time(group, np.array([1e9]))).any(axis=1).tolist() == [True, False, False, False]
     summary = summarise(found, "toy")
     assert f"{first['searcher']} found no value with 1 seed." in headline(summary, 12)
     assert summary.n_seeds == 4  # that run is finished, too
@@ -579,6 +590,9 @@ def test_ends_of_an_interval_are_said_in_their_order():
         said = headline(summary_of({"tpe": tpe, "A": tpe + by * np.linspace(0.9, 1.1, 8)}, "tpe"), 5)
         low, high = map(float, re.search(r"\[(.*?)%, (.*?)%\]", said).groups())
         assert 0 < low < 50 < high
+    tpe = np.full(8, 300.0)
+    said = headline(summary_of({"tpe": tpe, "A": tpe - np.linspace(3.1, 4.3, 8)}, "tpe"), 5)
+    assert " is 1.2% [1.1%, 1.4%] lower than tpe's" in said
 
 
 def test_a_difference_without_a_percentage_is_said_itself():
@@ -629,6 +643,12 @@ def test_best_over_tasks_is_only_who_is_told_from_all_others():
     assert few.endswith(" A's mean rank is 1, B's 1 more.")
     even = rank([*on(1, tpe=fine, A=fine + 1), *on(1, tpe=fine + 1, A=fine)])
     assert overall(even) == "tpe and A share the best mean rank over 2 tasks, 1.5."
+    ranks = {"A": Interval(1.234, 1.2, 1.3), "tpe": Interval(1.766, 1.7, 1.8)}
+    touching = Ranking(ranks, {"A": Interval(0, 0, 0), "tpe": Interval(0.532, 0.0, 0.9)}, 0.5, 9)
+    assert overall(touching) == (
+        "A has the best mean rank over 9 tasks, but tpe is not clearly behind: A's mean rank is 1.23, "
+        "tpe's 0.532 [0.000, 0.900] more."
+    )
 
 
 def test_the_ranking_has_the_numbers_of_its_tasks():
