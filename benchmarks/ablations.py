@@ -83,8 +83,16 @@ class NoSurprise(hpo.GPSearcher):
     """The sd is inflated by the number of parameters alone, whether or not predictions came true."""
 
     @classmethod
-    def inflation(cls, n_parameters: int, surprise: float) -> float:
-        return super().inflation(n_parameters, 1.0)
+    def inflation(cls, n_parameters: int, surprise: float, few_matter: bool = False) -> float:
+        return super().inflation(n_parameters, 1.0, few_matter)
+
+
+class FitAlone(hpo.GPSearcher):
+    """Expected improvement by the fitted length scales alone, though few of many parameters matter."""
+
+    @classmethod
+    def few_matter(cls, n_parameters: int, share: float) -> bool:
+        return False
 
 
 class _AllActive(Features):
@@ -168,6 +176,7 @@ VARIANTS = {
     "the sd as it is, in all dimensions": NoInflation(),
     "the sd inflated whether or not predictions came true": NoSurprise(),
     "the sd inflated by inactive parameters as well": InactiveCounted(),
+    "the fitted length scales alone": FitAlone(),
     "choices of alike parameters not counted": NoCounts(),
     "all choices of alike parameters differ alike": NoOffsets(),
     "ranges on the scale given": AsGiven(),

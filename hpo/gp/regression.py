@@ -39,6 +39,8 @@ class Prior:
     best explanation of a handful of trials in many dimensions would be a single short length scale, that
     of whichever parameter happens to order them. The last `n_offsets` are no length scales but offsets of
     choices to them (hpo.gp.features), with a mean of 0 and the standard deviation ``offset_spread``.
+    Where length scales are drawn and not fitted (hpo.gp.sampling), the logarithm of the spread is uncertain
+    as well, with the mean ``spread_mean`` and the standard deviation ``spread_sd``.
 
     ``scale_log_odds`` is by how many nats the evidence for another scale of a range (hpo.gp.scales) than
     the given one must be the better.
@@ -47,6 +49,8 @@ class Prior:
     length_mean: float = 0.3
     length_sd: float = 1.0
     length_spread: float = 0.6
+    spread_mean: float = -0.9
+    spread_sd: float = 0.7
     offset_spread: float = 0.6
     signal_mean: float = 0.0
     signal_sd: float = 1.0

@@ -72,7 +72,7 @@ class GPSearcher(Searcher):
         return Features(space.n_cells, space.is_categorical, space.is_conditional, space.alike)
 
     @classmethod
-    def inflation(cls, n_parameters: int, surprise: float) -> float:
+    def inflation(cls, n_parameters: int, surprise: float, few_matter: bool = False) -> float:
         """Factor on the posterior's sd in the acquisition.
 
         The sd holds for the fitted hyperparameters, which are not the true ones: it is too small, and more
@@ -84,10 +84,23 @@ class GPSearcher(Searcher):
         are those of one configuration, the most that a trial has had: with ten algorithms of three
         parameters each these are four, not thirty-one. Counts of choices tell of the same parameters once
         more, so their length scales do not add to it. In the theory of confidence bounds, too, the factor
-        grows with the dimension (Srinivas et al., ICML 2010, theorem 2).
+        grows with the dimension (Srinivas et al., ICML 2010, theorem 2). Where by the fit few of many
+        parameters matter, the number of all says nothing, and `surprise` alone decides.
         """
-        expected = n_parameters / 4
+        expected = 1.0 if few_matter else n_parameters / 4
         return float(np.clip(max(expected, surprise * min(expected, 1.0)), 1.0, cls.max_inflation))
+
+    @classmethod
+    def few_matter(cls, n_parameters: int, share: float) -> bool:
+        """Whether few of many parameters matter, if by the fit this `share` does.
+
+        Which ones they are is then the question, and a handful of trials has many answers, of which the fit
+        is one: it may have taken up a parameter that happens to order them. So expected improvement is
+        averaged over length scales drawn from their posterior, which finds the few much sooner than an sd
+        that is inflated for all. Where most parameters matter, the average gains nothing, and with less than
+        eight of them neither does it cost anything (docs/ablations.md).
+        """
+        return n_parameters >= 8 and share < 0.5
 
     def _suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         seen = _Seen(space, history)
@@ -100,7 +113,9 @@ class GPSearcher(Searcher):
         if is_early or not (len(y) and y.min() < y.max()):
             u = _spread_out(space, history, seen, features, self.initial_width, rng)
             return Suggestion(space.decode(u[None])[0], {"reason": "initial"})
-        model = Surrogate.fitted(features, history, self.warp, self.prior, self.inflation)
+        model = Surrogate.fitted(
+            features, history, self.warp, self.prior, self.few_matter, self.inflation, rng
+        )
         found = _maximum(space, history, seen, model, self.apart, rng)
         if found is None:
             u, value = untried(space, history, rng)[0], None

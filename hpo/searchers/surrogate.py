@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from hpo.gp.acquisition import log_expected_improvement, log_probability_positiv
 from hpo.gp.features import Features
 from hpo.gp.kernels import Array, matern52, squared_distance
 from hpo.gp.regression import N_VARIANCES, Data, Posterior, Prior, condition, fit, log_evidence
+from hpo.gp.sampling import draw_lengths
 from hpo.gp.scales import neighbours
 from hpo.gp.warping import doubt, half_rank, standardise
 from hpo.searchers.surprise import surprise
@@ -27,6 +28,8 @@ NOTED = {"n", "warp", "theta", "scales", "surprise"}  # what a suggestion's memo
 MAX_POINTS = 256  # above it the model sees a subset, so that a suggestion's time stays bounded
 MAX_FIT = 128  # hyperparameters are fitted on at most this many points
 MAX_PENDING = 64
+N_DRAWS = 8
+MAX_AVERAGED = 64  # trials; above it draws would take too long
 WORTH_A_FIT = 1.0  # nats that another scale may lack before its hyperparameters are fitted
 COLD_ITERATIONS = 60
 WARM_ITERATIONS = 15  # of a fit that starts from the hyperparameters of the trial before
@@ -41,11 +44,14 @@ class Surrogate:
     features : Features
         What the posteriors are shown of a configuration, each range on the scale that was found for it.
     objective : Posterior
-        Of the warped values, lower is better.
+        Of the warped values, lower is better, for the fitted hyperparameters.
+    beliefs : tuple of Posterior
+        What expected improvement is averaged over: `objective` alone, or the same for length scales drawn
+        from their posterior.
+    bests : tuple of float
+        The lowest mean of each belief over the finished trials: the incumbent.
     success : Posterior or None
         Positive where trials succeed; None while none failed.
-    best : float
-        Lowest posterior mean over the finished trials: the incumbent.
     inflation : float
         Factor on the objective's sd in the acquisition.
     memory : dict
@@ -54,8 +60,9 @@ class Surrogate:
 
     features: Features
     objective: Posterior
+    beliefs: tuple[Posterior, ...]
+    bests: tuple[float, ...]
     success: Posterior | None
-    best: float
     inflation: float
     memory: dict[str, Any]
 
@@ -66,12 +73,16 @@ class Surrogate:
         history: History,
         warp: str,
         prior: Prior,
-        inflation: Callable[[int, float], float],
+        few_matter: Callable[[int, float], bool],
+        inflation: Callable[[int, float, bool], float],
+        rng: np.random.Generator,
     ) -> Surrogate:
         """Fit to a history with at least one value.
 
-        `inflation` is given how many parameters a configuration has at most, those of one value and inactive
-        ones not counted, and how far off predictions have been (`surprise`).
+        `few_matter` is given how many parameters a configuration has at most, those of one value and inactive
+        ones not counted, and which share of the parameters matters by the fit. If it says so, length scales
+        are drawn by `rng` while trials are few. `inflation` is given as many parameters, how far off
+        predictions have been (`surprise`), and what `few_matter` said.
         """
         prior = replace(prior, n_offsets=features.n_offsets)
         X, y = history.X[history.complete], history.y[history.complete]
@@ -92,21 +103,18 @@ class Surrogate:
             }
         features = replace(features, scales=tuple(memory["scales"]))
         data = Data(features(X), warped, features.lengths, doubts)
-        posterior = condition(data, np.array(memory["theta"]))
-        best = float(posterior.predict(data.Z)[0].min())
-        success = None
-        if history.failed.any():
-            success = _success(features, history, prior)
-            # A failed point counts as an ordinary bad one: its neighbours lose their promise.
-            Z_failed = features(history.X[history.failed][-MAX_PENDING:])
-            pessimistic = np.full(len(Z_failed), np.median(warped))
-            posterior = posterior.given(Z_failed, np.maximum(posterior.predict(Z_failed)[0], pessimistic))
-        if len(history.pending):
-            # The believer's fantasy: the mean stays, the uncertainty at pending points goes.
-            Z_pending = features(history.pending[-MAX_PENDING:])
-            posterior = posterior.given(Z_pending, posterior.predict(Z_pending)[0])
-        factor = inflation(features.most_active(X), memory["surprise"])
-        return cls(features, posterior, success, best, factor, memory)
+        fit_to_data = condition(data, np.array(memory["theta"]))
+        objective = _with_fantasies(fit_to_data, features, history)
+        n_parameters = features.most_active(X)
+        few = few_matter(n_parameters, _share_that_matters(fit_to_data.theta[: len(features.columns)]))
+        beliefs, on_data = [objective], [fit_to_data]
+        if few and n <= MAX_AVERAGED:
+            drawn = draw_lengths(data, fit_to_data.theta, prior, N_DRAWS, rng)
+            beliefs, on_data = ([condition(d, theta) for theta in drawn] for d in (objective.data, data))
+        bests = tuple(float(belief.predict(data.Z)[0].min()) for belief in on_data)
+        success = _success(features, history, prior) if history.failed.any() else None
+        factor = inflation(n_parameters, memory["surprise"], few)
+        return cls(features, objective, tuple(beliefs), bests, success, factor, memory)
 
     def tells_apart(self, Z: Array, share: float) -> NDArray[np.bool_]:
         """Whether points differ from every earlier one by at least this share of the noise's variance, (m,).
@@ -121,23 +129,62 @@ class Surrogate:
 
     def score(self, Z: Array) -> Array:
         """Log expected improvement times the probability of success, (m,)."""
-        mean, sd = self.objective.predict(Z)
-        value = log_expected_improvement(mean, self.inflation * sd, self.best)[0]
+        improvements = []
+        for belief, best in zip(self.beliefs, self.bests):
+            mean, sd = belief.predict(Z)
+            improvements.append(log_expected_improvement(mean, self.inflation * sd, best)[0])
+        value = _log_mean(improvements)
         if self.success is not None:
             value = value + log_probability_positive(*self.success.predict(Z))[0]
         return value
 
     def score_with_gradient(self, Z: Array) -> tuple[Array, Array]:
         """The score, (m,), and its gradient by the features, (m, p)."""
-        mean, sd, d_mean, d_sd = self.objective.predict_with_gradient(Z)
-        value, by_mean, by_sd = log_expected_improvement(mean, self.inflation * sd, self.best)
-        gradient = by_mean[:, None] * d_mean + self.inflation * by_sd[:, None] * d_sd
+        improvements, gradients = [], []
+        for belief, best in zip(self.beliefs, self.bests):
+            mean, sd, d_mean, d_sd = belief.predict_with_gradient(Z)
+            improvement, by_mean, by_sd = log_expected_improvement(mean, self.inflation * sd, best)
+            improvements.append(improvement)
+            gradients.append(by_mean[:, None] * d_mean + self.inflation * by_sd[:, None] * d_sd)
+        value = _log_mean(improvements)
+        shares = np.exp(improvements - value) / len(improvements)  # of the mean, one a belief
+        gradient = np.einsum("km,kmp->mp", shares, gradients)
         if self.success is not None:
             mean, sd, d_mean, d_sd = self.success.predict_with_gradient(Z)
             more, by_mean, by_sd = log_probability_positive(mean, sd)
             value = value + more
             gradient = gradient + by_mean[:, None] * d_mean + by_sd[:, None] * d_sd
         return value, gradient
+
+
+def _log_mean(logarithms: Sequence[Array]) -> Array:
+    """Logarithm of the mean of what has these logarithms."""
+    mean: Array = np.logaddexp.reduce(logarithms) - np.log(len(logarithms))
+    return mean
+
+
+def _share_that_matters(lengths: Array) -> float:
+    """Share of the parameters with these log length scales that matters, in (0, 1].
+
+    It is the participation ratio of the inverse squared length scales: 1 if they are all alike, k of q if k
+    are alike and the others much longer.
+    """
+    w = np.exp(-2.0 * (lengths - lengths.min()))
+    return float(w.sum() ** 2 / (w @ w) / len(w))
+
+
+def _with_fantasies(posterior: Posterior, features: Features, history: History) -> Posterior:
+    """The posterior given what trials without a value may be thought to give."""
+    if history.failed.any():
+        # A failed point counts as an ordinary bad one: its neighbours lose their promise.
+        Z_failed = features(history.X[history.failed][-MAX_PENDING:])
+        pessimistic = np.full(len(Z_failed), np.median(posterior.data.y))
+        posterior = posterior.given(Z_failed, np.maximum(posterior.predict(Z_failed)[0], pessimistic))
+    if len(history.pending):
+        # The believer's fantasy: the mean stays, the uncertainty at pending points goes.
+        Z_pending = features(history.pending[-MAX_PENDING:])
+        posterior = posterior.given(Z_pending, posterior.predict(Z_pending)[0])
+    return posterior
 
 
 def _refit(

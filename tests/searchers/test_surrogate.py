@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,13 @@ from hpo.space import Categorical, Float, Space
 from hpo.trial import History
 
 
-def as_it_is(n_parameters, surprise):
+def as_it_is(n_parameters, surprise, few_matter):
     return 1.0
+
+
+def fit_surrogate(features, history, warp="half-rank", prior=None, inflation=as_it_is):
+    few_matter, rng = GPSearcher.few_matter, np.random.default_rng(7)
+    return Surrogate.fitted(features, history, warp, prior or Prior(), few_matter, inflation, rng)
 
 
 def surrogate(inflation, failed=()):
@@ -22,7 +29,7 @@ def surrogate(inflation, failed=()):
     y[list(failed)] = np.nan
     features = Features(space.n_cells, space.is_categorical, space.is_conditional)
     history = History.build(space, space.decode(U), y.tolist())
-    model = Surrogate.fitted(features, history, "half-rank", Prior(), lambda *_: inflation)
+    model = fit_surrogate(features, history, "half-rank", Prior(), lambda *_: inflation)
     return model, rng.random((20, 3))
 
 
@@ -43,7 +50,7 @@ def fitted_to(y_of, prior=None):
     U = space.sample(40, np.random.default_rng(0))
     features = Features(space.n_cells, space.is_categorical, space.is_conditional)
     history = History.build(space, space.decode(U), y_of(U).tolist())
-    return Surrogate.fitted(features, history, "half-rank", prior or Prior(), as_it_is), U
+    return fit_surrogate(features, history, "half-rank", prior or Prior(), as_it_is), U
 
 
 def noise(model):
@@ -82,7 +89,7 @@ def test_inflation_helps_the_unlikely_most():
     assert inflated.objective.predict(Z)[1] == pytest.approx(sd)  # the posterior itself stays
     gain = inflated.score(Z) - sure.score(Z)
     assert gain.min() > 0
-    by_likelihood = np.argsort((sure.best - mean) / sd)
+    by_likelihood = np.argsort((sure.bests[0] - mean) / sd)
     assert (np.diff(gain[by_likelihood]) < 0).all()
 
 
@@ -105,12 +112,121 @@ def test_parameters_count_where_they_are_active():
     history = History.build(space, [of_a, of_b, of_b], [1.0, 2.0, 0.0])
     counted = []
 
-    def inflation(n_parameters, surprise):
+    def inflation(n_parameters, surprise, few_matter):
         counted.append(n_parameters)
         return 1.0
 
-    Surrogate.fitted(features, history, "half-rank", Prior(), inflation)
+    fit_surrogate(features, history, "half-rank", Prior(), inflation)
     assert counted == [10]
+
+
+def test_inflation_is_by_surprise_alone_where_few_of_many_parameters_matter():
+    assert [GPSearcher.inflation(q, 1.0, few_matter=True) for q in (8, 30)] == [1, 1]
+    assert [GPSearcher.inflation(30, s, few_matter=True) for s in (1.4, 3.0)] == [1.4, 2]
+
+
+def test_few_of_many_parameters_are_less_than_half_of_eight_or_more():
+    assert [GPSearcher.few_matter(q, 0.3) for q in (7, 8, 30)] == [False, True, True]
+    assert [GPSearcher.few_matter(30, share) for share in (0.49, 0.5)] == [True, False]
+
+
+def test_the_share_of_parameters_that_matters():
+    def share(lengths):
+        seen = []
+        space = Space({f"x{j}": Float(0, 1) for j in range(len(lengths))})
+        U = space.sample(20, np.random.default_rng(0))
+        memory = {
+            "n": 20, "warp": "half-rank", "theta": [*lengths, -7.0, 0.0, -7.0],
+            "scales": [0.0] * len(lengths), "surprise": 1.0,
+        }  # fmt: skip
+        infos = [*([{}] * 19), {"gp": memory}]
+        history = History.build(space, space.decode(U), of_all(U).tolist(), infos=infos)
+        features = Features(space.n_cells, space.is_categorical, space.is_conditional)
+
+        def few_matter(n_parameters, share):
+            seen.append((n_parameters, share))
+            return False
+
+        Surrogate.fitted(
+            features, history, "half-rank", Prior(), few_matter, as_it_is, np.random.default_rng(7)
+        )
+        return seen[0]
+
+    assert share([0.7] * 8) == (8, pytest.approx(1.0))
+    assert share([-1.0, 5.0, 5.0, 5.0]) == (4, pytest.approx(0.25, rel=1e-3))
+    assert share([-1.0, -1.0, 5.0, 5.0]) == (4, pytest.approx(0.5, rel=1e-3))
+
+
+def of_many(y_of, n=30, q=12, failed=(), n_pending=0):
+    """Fitted to n trials of q parameters; and what the inflation was told of them."""
+    space = Space({f"x{j}": Float(0, 1) for j in range(q)})
+    rng = np.random.default_rng(0)
+    U = space.sample(n + n_pending, rng)
+    y = y_of(U[:n])
+    y[list(failed)] = np.nan
+    history = History.build(space, space.decode(U[:n]), y.tolist(), pending=space.decode(U[n:]))
+    told = []
+
+    def inflation(n_parameters, surprise, few_matter):
+        told.append(few_matter)
+        return 1.0
+
+    features = Features(space.n_cells, space.is_categorical, space.is_conditional)
+    return fit_surrogate(features, history, inflation=inflation), told[0]
+
+
+def of_two(U):
+    return np.sin(5 * U[:, 1]) + 0.5 * np.sin(7 * U[:, 4])
+
+
+def of_all(U):
+    return ((U - 0.4) ** 2).sum(1)
+
+
+def test_beliefs_about_many_parameters_differ_where_few_of_them_matter():
+    model, few_matter = of_many(of_two)
+    assert few_matter
+    assert len(model.beliefs) == len(model.bests) == 8
+    assert len({belief.theta[0] for belief in model.beliefs}) == 8
+    for belief, best in zip(model.beliefs, model.bests):
+        assert best == belief.predict(model.objective.data.Z)[0].min()
+
+
+@pytest.mark.parametrize(("y_of", "q", "n"), [(of_all, 12, 30), (of_two, 7, 30), (of_two, 12, 65)])
+def test_there_is_one_belief_where_all_matter_or_parameters_are_few_or_trials_many(y_of, q, n):
+    model, few_matter = of_many(y_of, n, q)
+    assert few_matter == (n > 64)
+    assert model.beliefs == (model.objective,)
+
+
+@pytest.mark.parametrize("failed", [(), (3, 8)])
+def test_the_gradient_of_an_average_is_that_of_finite_differences(failed):
+    model, _ = of_many(of_two, failed=failed, n_pending=2)
+    assert len(model.beliefs) == 8
+    Z = np.random.default_rng(1).random((10, 12))
+    values, gradient = model.score_with_gradient(Z)
+    np.testing.assert_allclose(values, model.score(Z), rtol=1e-9)
+    for j, h in enumerate(1e-6 * np.eye(12)):
+        expected = (model.score(Z + h) - model.score(Z - h)) / 2e-6
+        np.testing.assert_allclose(gradient[:, j], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_an_average_is_that_of_the_expected_improvements():
+    model, _ = of_many(of_two)
+    Z = np.random.default_rng(1).random((10, 12))
+    alone = [
+        replace(model, beliefs=(belief,), bests=(best,)).score(Z)
+        for belief, best in zip(model.beliefs, model.bests)
+    ]
+    np.testing.assert_allclose(np.exp(model.score(Z)), np.exp(alone).mean(0))
+
+
+def test_every_belief_is_given_what_pending_and_failed_trials_may_give():
+    model, _ = of_many(of_two, failed=(3, 8), n_pending=2)
+    for belief in model.beliefs:
+        np.testing.assert_array_equal(belief.data.Z, model.objective.data.Z)
+        np.testing.assert_array_equal(belief.data.y, model.objective.data.y)
+    assert len(model.objective.data.y) == 30 + 2
 
 
 def test_inflation_grows_with_the_errors_of_earlier_predictions():
@@ -127,9 +243,7 @@ def test_points_that_the_noise_does_not_tell_apart_from_a_trial():
     jumps = np.random.default_rng(1).standard_normal(len(U))
     for noise, is_apart in ((0.0, True), (0.3, False)):
         y = ((U - 0.4) ** 2).sum(1) + noise * jumps
-        model = Surrogate.fitted(
-            features, History.build(space, space.decode(U), y.tolist()), "raw", Prior(), as_it_is
-        )
+        model = fit_surrogate(features, History.build(space, space.decode(U), y.tolist()), "raw")
         assert (model.tells_apart(beside, 0.1) == is_apart).all()
         assert not model.tells_apart(U, 0.1).any()
         assert model.tells_apart(away, 0.1).all()
@@ -147,7 +261,7 @@ def test_hyperparameters_of_many_trials_are_fitted_in_the_units_that_they_are_us
     U = space.sample(400, np.random.default_rng(0))
     history = History.build(space, space.decode(U), ((U - 0.4) ** 2).sum(1).tolist())
     features = Features(space.n_cells, space.is_categorical, space.is_conditional)
-    model = Surrogate.fitted(features, history, "half-rank", Prior(), as_it_is)
+    model = fit_surrogate(features, history, "half-rank", Prior(), as_it_is)
     assert len(fitted_to[0]) < len(model.objective.data.y) < 400
     assert np.isin(fitted_to[0], model.objective.data.y).all()
 
@@ -160,7 +274,7 @@ def fitted_scales(objective, prior=None):
     features = Features(space.n_cells, space.is_categorical, space.is_conditional)
     for k in range(10, len(U) + 1):
         history = History.build(space, space.decode(U[:k]), y[:k].tolist(), infos=infos[:k])
-        model = Surrogate.fitted(features, history, "raw", prior or Prior(), as_it_is)
+        model = fit_surrogate(features, history, "raw", prior or Prior(), as_it_is)
         infos[k - 1] = {"gp": model.memory}
     return model.features.scales
 
@@ -206,7 +320,7 @@ def test_scales_of_the_trial_before_are_taken_up_where_they_fit(scales):
         del memory["scales"]
     infos = [*([{}] * 39), {"gp": memory}]
     history = History.build(space, space.decode(U), (U**2).sum(1).tolist(), infos=infos)
-    model = Surrogate.fitted(features, history, "half-rank", Prior(), as_it_is)
+    model = fit_surrogate(features, history, "half-rank", Prior(), as_it_is)
     assert (model.memory == memory) == (scales == [3.0, 0.0, 0.0])
     assert len(model.features.scales) == 3
     assert np.isfinite(model.score(model.features(U))).all()
