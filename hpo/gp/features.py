@@ -91,6 +91,12 @@ class Features:
         parts = [np.equal.outer(scale, np.arange(n_scales)), np.equal.outer(offset, np.arange(sum(m)))]
         return np.hstack(parts).astype(np.float64)
 
+    @property
+    def is_always(self) -> NDArray[np.bool_]:
+        """Which columns with a length scale every configuration has, in the order of `columns`."""
+        always: NDArray[np.bool_] = ~self.is_conditional[self.columns]
+        return always
+
     def most_active(self, X: Array) -> int:
         """How many columns with a length scale are active in the point that has the most of them."""
         return int((~np.isnan(X[:, self.columns])).sum(1).max())

@@ -92,13 +92,14 @@ class GPSearcher(Searcher):
 
     @classmethod
     def few_matter(cls, n_parameters: int, share: float) -> bool:
-        """Whether few of many parameters matter, if by the fit this `share` does.
+        """Whether few of many parameters matter, if by the fit this `share` of those always there does.
 
         Which ones they are is then the question, and a handful of trials has many answers, of which the fit
         is one: it may have taken up a parameter that happens to order them. So expected improvement is
         averaged over length scales drawn from their posterior, which finds the few much sooner than an sd
-        that is inflated for all. Where most parameters matter, the average gains nothing, and with less than
-        eight of them neither does it cost anything (docs/ablations.md).
+        that is inflated for all. Where most parameters matter, or there are less than eight, the average
+        gains nothing. Conditional parameters do not count: a length scale of theirs is long for want of
+        trials that have them, too (docs/ablations.md).
         """
         return n_parameters >= 8 and share < 0.5
 

@@ -79,10 +79,10 @@ class Surrogate:
     ) -> Surrogate:
         """Fit to a history with at least one value.
 
-        `few_matter` is given how many parameters a configuration has at most, those of one value and inactive
-        ones not counted, and which share of the parameters matters by the fit. If it says so, length scales
-        are drawn by `rng` while trials are few. `inflation` is given as many parameters, how far off
-        predictions have been (`surprise`), and what `few_matter` said.
+        `few_matter` is given how many parameters every configuration has, and which share of these matters by
+        the fit. If it says so, length scales are drawn by `rng` while trials are few. `inflation` is given
+        how many parameters a configuration has at most, those of one value and inactive ones not counted,
+        how far off predictions have been (`surprise`), and what `few_matter` said.
         """
         prior = replace(prior, n_offsets=features.n_offsets)
         X, y = history.X[history.complete], history.y[history.complete]
@@ -105,15 +105,15 @@ class Surrogate:
         data = Data(features(X), warped, features.lengths, doubts)
         fit_to_data = condition(data, np.array(memory["theta"]))
         objective = _with_fantasies(fit_to_data, features, history)
-        n_parameters = features.most_active(X)
-        few = few_matter(n_parameters, _share_that_matters(fit_to_data.theta[: len(features.columns)]))
+        lengths = fit_to_data.theta[: len(features.columns)][features.is_always]
+        few = few_matter(len(lengths), _share_that_matters(lengths))
         beliefs, on_data = [objective], [fit_to_data]
         if few and n <= MAX_AVERAGED:
             drawn = draw_lengths(data, fit_to_data.theta, prior, N_DRAWS, rng)
             beliefs, on_data = ([condition(d, theta) for theta in drawn] for d in (objective.data, data))
         bests = tuple(float(belief.predict(data.Z)[0].min()) for belief in on_data)
         success = _success(features, history, prior) if history.failed.any() else None
-        factor = inflation(n_parameters, memory["surprise"], few)
+        factor = inflation(features.most_active(X), memory["surprise"], few)
         return cls(features, objective, tuple(beliefs), bests, success, factor, memory)
 
     def tells_apart(self, Z: Array, share: float) -> NDArray[np.bool_]:
@@ -169,8 +169,8 @@ def _share_that_matters(lengths: Array) -> float:
     It is the participation ratio of the inverse squared length scales: 1 if they are all alike, k of q if k
     are alike and the others much longer.
     """
-    w = np.exp(-2.0 * (lengths - lengths.min()))
-    return float(w.sum() ** 2 / (w @ w) / len(w))
+    w = np.exp(-2.0 * (lengths - lengths.min(initial=np.inf)))
+    return float(w.sum() ** 2 / (w @ w) / len(w)) if len(w) else 1.0
 
 
 def _with_fantasies(posterior: Posterior, features: Features, history: History) -> Posterior:

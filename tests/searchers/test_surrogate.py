@@ -157,6 +157,29 @@ def test_the_share_of_parameters_that_matters():
     assert share([-1.0, -1.0, 5.0, 5.0]) == (4, pytest.approx(0.5, rel=1e-3))
 
 
+def test_conditional_parameters_do_not_count_among_those_that_may_matter():
+    space = Space(
+        {
+            "kind": Categorical(["a", "b"]),
+            "x": Float(0, 1),
+            **{f"a{j}": Float(0, 1, when={"kind": "a"}) for j in range(9)},
+        }
+    )
+    seen = []
+
+    def few_matter(n_parameters, share):
+        seen.append(n_parameters)
+        return False
+
+    U = space.sample(20, np.random.default_rng(0))
+    history = History.build(space, space.decode(U), U[:, 1].tolist())
+    for only_conditional in (False, True):
+        is_conditional = np.ones(11, bool) if only_conditional else space.is_conditional
+        features = Features(space.n_cells, space.is_categorical, is_conditional)
+        Surrogate.fitted(features, history, "raw", Prior(), few_matter, as_it_is, np.random.default_rng(7))
+    assert seen == [2, 0]
+
+
 def of_many(y_of, n=30, q=12, failed=(), n_pending=0):
     """Fitted to n trials of q parameters; and what the inflation was told of them."""
     space = Space({f"x{j}": Float(0, 1) for j in range(q)})
