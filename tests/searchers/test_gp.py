@@ -17,6 +17,7 @@ SPACES = [
     Space({"a": Int(1, 500, log=True), "c": Float(0, 1)}, constraints=[lambda p: p["a"] * p["c"] <= 200]),
     Space({"a": Categorical(["p", "q"]), "m": Int(0, 3, when={"a": "p"})}),
     Space({"x": Float(2, 2), "y": Float(0, 1, step=0.01), "o": Ordinal([1, 2, 4])}),
+    Space({f"x{j}": Float(0, 1) for j in range(10)}),
 ]
 
 
