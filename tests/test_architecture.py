@@ -32,6 +32,7 @@ MAY_IMPORT = {
         "hpo.searchers.base",
         "hpo.searchers.seeding",
         "hpo.searchers.untried",
+        "hpo.searchers.hyperparameters",
         "hpo.searchers.surrogate",
         "hpo.searchers.surprise",
         "hpo.searchers.climb",

@@ -14,7 +14,8 @@ from hpo.gp.kernels import Array, squared_distance
 from hpo.gp.maximize import Domain, maximize
 from hpo.gp.regression import Prior
 from hpo.searchers.base import Searcher, SearchSpaceExhausted
-from hpo.searchers.surrogate import WARPS, Surrogate, short
+from hpo.searchers.hyperparameters import short
+from hpo.searchers.surrogate import WARPS, Surrogate
 from hpo.searchers.untried import untried
 from hpo.space import Space
 from hpo.threads import one_blas_thread

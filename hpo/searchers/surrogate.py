@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from hpo.gp.acquisition import log_expected_improvement, log_probability_positive
 from hpo.gp.features import Features
 from hpo.gp.kernels import Array, matern52, squared_distance
-from hpo.gp.regression import N_VARIANCES, Data, Posterior, Prior, condition, fit, log_evidence
+from hpo.gp.regression import Data, Posterior, Prior, condition, fit
 from hpo.gp.sampling import draw_lengths
-from hpo.gp.scales import neighbours
 from hpo.gp.warping import doubt, half_rank, standardise
+from hpo.searchers.hyperparameters import MAX_FIT, refit, remembered, short, subset
 from hpo.searchers.surprise import surprise
 from hpo.trial import History
 
@@ -24,15 +24,10 @@ WARPS: dict[str, tuple[Callable[..., Array], Callable[[Array], Array]]] = {
     "raw": (standardise, np.zeros_like),
     "half-rank": (half_rank, doubt),
 }
-NOTED = {"n", "warp", "theta", "scales", "surprise"}  # what a suggestion's memory holds
 MAX_POINTS = 256  # above it the model sees a subset, so that a suggestion's time stays bounded
-MAX_FIT = 128  # hyperparameters are fitted on at most this many points
 MAX_PENDING = 64
 N_DRAWS = 8
 MAX_AVERAGED = 64  # trials; above it draws would take too long
-WORTH_A_FIT = 1.0  # nats that another scale may lack before its hyperparameters are fitted
-COLD_ITERATIONS = 60
-WARM_ITERATIONS = 15  # of a fit that starts from the hyperparameters of the trial before
 
 
 @dataclass(frozen=True)
@@ -86,19 +81,19 @@ class Surrogate:
         """
         prior = replace(prior, n_offsets=features.n_offsets)
         X, y = history.X[history.complete], history.y[history.complete]
-        n, kept = len(y), _subset(y, MAX_POINTS)
+        n, kept = len(y), subset(y, MAX_POINTS)
         warped_by, doubted_by = WARPS[warp]
         X, warped = X[kept], warped_by(y[kept])
         doubts = doubted_by(warped)
-        memory = _remembered(history, features, warp)
+        memory = remembered(history, features, warp)
         # Refits thin out: hyperparameters move little once trials are many.
         if memory is None or n - memory["n"] >= max(1, n // 20):
             memory = {
                 "n": n,
                 "warp": warp,
-                **_refit(features, X, warped, doubts, memory, prior),
+                **refit(features, X, warped, doubts, memory, prior),
                 "surprise": short(
-                    surprise(history, warp, lambda y, at: warped_by(y[_subset(y, MAX_POINTS)], at))
+                    surprise(history, warp, lambda y, at: warped_by(y[subset(y, MAX_POINTS)], at))
                 ),
             }
         features = replace(features, scales=tuple(memory["scales"]))
@@ -187,85 +182,8 @@ def _with_fantasies(posterior: Posterior, features: Features, history: History) 
     return posterior
 
 
-def _refit(
-    features: Features, X: Array, y: Array, doubts: Array, memory: Mapping[str, Any] | None, prior: Prior
-) -> dict[str, Any]:
-    """Fit hyperparameters to warped values; then one range may move to another scale."""
-    kept = _subset(y, MAX_FIT)
-    X, y, doubts = X[kept], y[kept], doubts[kept]
-    starts = prior.starts(features.n_lengths)
-    if memory is not None:
-        features = replace(features, scales=tuple(memory["scales"]))
-        starts = [np.array(memory["theta"]), *starts]
-    iterations = COLD_ITERATIONS if memory is None else WARM_ITERATIONS
-    data = Data(features(X), y, features.lengths, doubts)
-    posterior, value = fit(data, starts, iterations, prior)
-    features, theta = _rescaled(features, X, posterior, value, prior)
-    return {"theta": [short(t) for t in theta], "scales": list(features.scales)}
-
-
-def _rescaled(
-    features: Features, X: Array, posterior: Posterior, density: float, prior: Prior
-) -> tuple[Features, Array]:
-    """Features with at most one range on a more probable scale than now, and their hyperparameters.
-
-    `density` is the log posterior of the hyperparameters as things are. One step at a time is enough, as the
-    next fit takes the next.
-    """
-    theta, now = posterior.theta, np.array(features.scales or [0.0] * X.shape[1])
-
-    def on(scales: Array) -> Features:
-        return replace(features, scales=tuple(scales.tolist()))
-
-    def data(scales: Array) -> Data:
-        return replace(posterior.data, Z=on(scales)(X))
-
-    def gain(scales: Array, density_there: float) -> float:
-        more = np.count_nonzero(scales) - np.count_nonzero(now)
-        return density_there - density - prior.scale_log_odds * more
-
-    others, known = neighbours(now, features.is_fine), prior.log_density(theta)[0]
-    at_theta = [gain(s, known + log_evidence(theta, data(s))) for s in others]
-    if others and max(at_theta) > -WORTH_A_FIT:
-        best = others[int(np.argmax(np.round(at_theta, 9)))]
-        refitted, fitted = fit(data(best), [theta], WARM_ITERATIONS, prior)
-        if gain(best, fitted) > 0:
-            return on(best), refitted.theta
-    return on(now), theta
-
-
 def _success(features: Features, history: History, prior: Prior) -> Posterior:
     """Process of +1 where trials succeeded and -1 where they failed, over the latest of them."""
     label = np.where(history.failed, -1.0, 1.0)[-MAX_FIT:]
     data = Data(features(history.X[-MAX_FIT:]), label, features.lengths, np.zeros(len(label)))
     return fit(data, prior.starts(features.n_lengths)[:1], 20, prior)[0]
-
-
-def _subset(y: Array, limit: int) -> NDArray[np.int64]:
-    """At most `limit` trials: the better half of them the best, the rest spread over the others."""
-    if len(y) <= limit:
-        return np.arange(len(y))
-    order = np.argsort(y, kind="stable")
-    best, rest = order[: limit // 2], order[limit // 2 :]
-    spread = rest[np.linspace(0, len(rest) - 1, limit - limit // 2).astype(np.int64)]
-    return np.sort(np.concatenate([best, spread]))
-
-
-def _remembered(history: History, features: Features, warp: str) -> dict[str, Any] | None:
-    """What was noted with the latest trial that has usable hyperparameters."""
-    n_theta = features.n_lengths + N_VARIANCES
-    for info in reversed(list(history.infos[-50:])):
-        memory = info.get("gp") if isinstance(info, Mapping) else None
-        if not isinstance(memory, Mapping) or not memory.keys() >= NOTED:
-            continue
-        theta, found = memory["theta"], memory["scales"]
-        usable = len(theta) == n_theta and len(found) == len(features.n_cells)
-        usable = usable and bool(np.isfinite([*theta, *found, memory["surprise"]]).all())
-        if usable and memory["warp"] == warp:
-            return dict(memory)
-    return None
-
-
-def short(value: float) -> float:
-    """Six digits, as `Suggestion.info` keeps them."""
-    return float(f"{value:.6g}")

@@ -279,7 +279,7 @@ def test_hyperparameters_of_many_trials_are_fitted_in_the_units_that_they_are_us
         fitted_to.append(data.y)
         return fit(data, *args)
 
-    monkeypatch.setattr("hpo.searchers.surrogate.fit", spy)
+    monkeypatch.setattr("hpo.searchers.hyperparameters.fit", spy)
     space = Space({"x": Float(0, 1), "y": Float(0, 1)})
     U = space.sample(400, np.random.default_rng(0))
     history = History.build(space, space.decode(U), ((U - 0.4) ** 2).sum(1).tolist())
