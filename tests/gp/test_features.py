@@ -119,3 +119,17 @@ def test_a_number_on_another_scale_is_warped_and_its_gradient_with_it():
         expected = ((features(U + h) - features(U - h)) * weights).sum(1) / 2e-6
         np.testing.assert_allclose(pulled[:, j], expected, rtol=1e-5, atol=1e-8)
     assert not pulled[:, 0].any()
+
+
+def test_columns_that_every_configuration_has_are_told_among_those_with_a_length_scale():
+    space = Space(
+        {
+            "constant": Float(1, 1),
+            "kind": Categorical(["a", "b"]),
+            "of_a": Float(0, 1, when={"kind": "a"}),
+            "x": Float(0, 1),
+        }
+    )
+    features = Features(space.n_cells, space.is_categorical, space.is_conditional)
+    assert features.columns.tolist() == [1, 2, 3]
+    assert features.is_always.tolist() == [True, False, True]

@@ -29,11 +29,11 @@ def test_length_scales_that_are_all_alike_are_a_start_as_well():
     np.testing.assert_allclose(_lengths(_parts(theta, PRIOR), PRIOR), theta[:-N_VARIANCES])
 
 
-def of_one_parameter(n=40, q=10):
+def of_one_parameter(n=40, q=10, noise=0.2):
     """Outputs with some noise that depend on the third of q parameters alone."""
     rng = np.random.default_rng(0)
     Z = rng.random((n, q))
-    y = np.sin(6 * Z[:, 2]) + 0.2 * rng.standard_normal(n)
+    y = np.sin(6 * Z[:, 2]) + noise * rng.standard_normal(n)
     return Data(Z, (y - y.mean()) / y.std(), np.eye(q), np.zeros(n))
 
 
@@ -53,11 +53,18 @@ def test_draws_agree_on_the_parameter_that_matters(draws):
     assert others.std(0).min() > 0.1  # of which the data say little
 
 
-def test_draws_keep_the_variances_and_the_box(draws):
+def test_draws_keep_the_variances(draws):
     theta, drawn = draws
     assert drawn.shape == (20, 13)
     np.testing.assert_array_equal(drawn[:, -3:], np.tile(theta[-3:], (20, 1)))
+
+
+def test_draws_keep_to_the_box_where_length_scales_grow_without_end():
+    data = of_one_parameter(noise=0.0)
+    theta = fit(data, PRIOR.starts(10), 60, PRIOR)[0].theta
+    drawn = np.array(draw_lengths(data, theta, PRIOR, 8, np.random.default_rng(1)))
     low, high = PRIOR.bounds(10)
+    assert drawn.max() == high[0]
     assert (drawn >= low).all()
     assert (drawn <= high).all()
 

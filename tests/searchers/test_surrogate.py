@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hpo.gp.features import Features
-from hpo.gp.regression import Prior, fit
+from hpo.gp.regression import Prior, condition, fit
 from hpo.searchers.gp import GPSearcher
 from hpo.searchers.surrogate import Surrogate
 from hpo.space import Categorical, Float, Space
@@ -15,8 +15,8 @@ def as_it_is(n_parameters, surprise, few_matter):
     return 1.0
 
 
-def fit_surrogate(features, history, warp="half-rank", prior=None, inflation=as_it_is):
-    few_matter, rng = GPSearcher.few_matter, np.random.default_rng(7)
+def fit_surrogate(features, history, warp="half-rank", prior=None, inflation=as_it_is, seed=7):
+    few_matter, rng = GPSearcher.few_matter, np.random.default_rng(seed)
     return Surrogate.fitted(features, history, warp, prior or Prior(), few_matter, inflation, rng)
 
 
@@ -180,7 +180,7 @@ def test_conditional_parameters_do_not_count_among_those_that_may_matter():
     assert seen == [2, 0]
 
 
-def of_many(y_of, n=30, q=12, failed=(), n_pending=0):
+def of_many(y_of, n=30, q=12, failed=(), n_pending=0, seed=7):
     """Fitted to n trials of q parameters; and what the inflation was told of them."""
     space = Space({f"x{j}": Float(0, 1) for j in range(q)})
     rng = np.random.default_rng(0)
@@ -195,7 +195,7 @@ def of_many(y_of, n=30, q=12, failed=(), n_pending=0):
         return 1.0
 
     features = Features(space.n_cells, space.is_categorical, space.is_conditional)
-    return fit_surrogate(features, history, inflation=inflation), told[0]
+    return fit_surrogate(features, history, inflation=inflation, seed=seed), told[0]
 
 
 def of_two(U):
@@ -213,6 +213,14 @@ def test_beliefs_about_many_parameters_differ_where_few_of_them_matter():
     assert len({belief.theta[0] for belief in model.beliefs}) == 8
     for belief, best in zip(model.beliefs, model.bests):
         assert best == belief.predict(model.objective.data.Z)[0].min()
+
+
+def test_beliefs_are_drawn_up_to_64_trials_by_the_generator_of_the_suggestion():
+    drawn = [of_many(of_two, n=64, seed=seed)[0].beliefs for seed in (7, 7, 8)]
+    lengths = [[belief.theta[0] for belief in beliefs] for beliefs in drawn]
+    assert len(lengths[0]) == 8
+    assert lengths[0] == lengths[1]
+    assert not set(lengths[0]) & set(lengths[2])
 
 
 @pytest.mark.parametrize(("y_of", "q", "n"), [(of_all, 12, 30), (of_two, 7, 30), (of_two, 12, 65)])
@@ -250,6 +258,14 @@ def test_every_belief_is_given_what_pending_and_failed_trials_may_give():
         np.testing.assert_array_equal(belief.data.Z, model.objective.data.Z)
         np.testing.assert_array_equal(belief.data.y, model.objective.data.y)
     assert len(model.objective.data.y) == 30 + 2
+
+
+def test_incumbents_are_those_of_what_was_seen():
+    model, _ = of_many(of_two, failed=(3, 8), n_pending=2)
+    everything = model.objective.data
+    seen = replace(everything, Z=everything.Z[:28], y=everything.y[:28], doubt=everything.doubt[:28])
+    for belief, best in zip(model.beliefs, model.bests):
+        assert best == condition(seen, belief.theta).predict(seen.Z)[0].min()
 
 
 def test_inflation_grows_with_the_errors_of_earlier_predictions():
