@@ -98,11 +98,11 @@ class GPSearcher(Searcher):
         Which ones they are is then the question, and a handful of trials has many answers, of which the fit
         is one: it may have taken up a parameter that happens to order them. So expected improvement is
         averaged over length scales drawn from their posterior, which finds the few much sooner than an sd
-        that is inflated for all. Where most parameters matter, or there are less than eight, the average
+        that is inflated for all. Where most parameters matter, or there are less than ten, the average
         gains nothing. Conditional parameters do not count: a length scale of theirs is long for want of
         trials that have them, too (docs/ablations.md).
         """
-        return n_parameters >= 8 and share < 0.5
+        return n_parameters >= 10 and share < 0.5
 
     def _suggest(self, space: Space, history: History, rng: np.random.Generator) -> Suggestion:
         seen = _Seen(space, history)

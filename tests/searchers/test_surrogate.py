@@ -125,8 +125,8 @@ def test_inflation_is_by_surprise_alone_where_few_of_many_parameters_matter():
     assert [GPSearcher.inflation(30, s, few_matter=True) for s in (1.4, 3.0)] == [1.4, 2]
 
 
-def test_few_of_many_parameters_are_less_than_half_of_eight_or_more():
-    assert [GPSearcher.few_matter(q, 0.3) for q in (7, 8, 30)] == [False, True, True]
+def test_few_of_many_parameters_are_less_than_half_of_ten_or_more():
+    assert [GPSearcher.few_matter(q, 0.3) for q in (9, 10, 30)] == [False, True, True]
     assert [GPSearcher.few_matter(30, share) for share in (0.49, 0.5)] == [True, False]
 
 
@@ -223,7 +223,7 @@ def test_beliefs_are_drawn_up_to_64_trials_by_the_generator_of_the_suggestion():
     assert not set(lengths[0]) & set(lengths[2])
 
 
-@pytest.mark.parametrize(("y_of", "q", "n"), [(of_all, 12, 30), (of_two, 7, 30), (of_two, 12, 65)])
+@pytest.mark.parametrize(("y_of", "q", "n"), [(of_all, 12, 30), (of_two, 9, 30), (of_two, 12, 65)])
 def test_there_is_one_belief_where_all_matter_or_parameters_are_few_or_trials_many(y_of, q, n):
     model, few_matter = of_many(y_of, n, q)
     assert few_matter == (n > 64)
