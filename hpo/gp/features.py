@@ -92,10 +92,10 @@ class Features:
         return np.hstack(parts).astype(np.float64)
 
     @property
-    def is_always(self) -> NDArray[np.bool_]:
+    def is_unconditional(self) -> NDArray[np.bool_]:
         """Which columns with a length scale every configuration has, in the order of `columns`."""
-        always: NDArray[np.bool_] = ~self.is_conditional[self.columns]
-        return always
+        found: NDArray[np.bool_] = ~self.is_conditional[self.columns]
+        return found
 
     def most_active(self, X: Array) -> int:
         """How many columns with a length scale are active in the point that has the most of them."""

@@ -100,7 +100,7 @@ class Surrogate:
         data = Data(features(X), warped, features.lengths, doubts)
         fit_to_data = condition(data, np.array(memory["theta"]))
         objective = _with_fantasies(fit_to_data, features, history)
-        lengths = fit_to_data.theta[: len(features.columns)][features.is_always]
+        lengths = fit_to_data.theta[: len(features.columns)][features.is_unconditional]
         few = few_matter(len(lengths), _share_that_matters(lengths))
         beliefs, on_data = [objective], [fit_to_data]
         if few and n <= MAX_AVERAGED:
@@ -164,7 +164,7 @@ def _share_that_matters(lengths: Array) -> float:
     It is the participation ratio of the inverse squared length scales: 1 if they are all alike, k of q if k
     are alike and the others much longer.
     """
-    w = np.exp(-2.0 * (lengths - lengths.min(initial=np.inf)))
+    w = np.exp(-2.0 * lengths)
     return float(w.sum() ** 2 / (w @ w) / len(w)) if len(w) else 1.0
 
 

@@ -132,4 +132,4 @@ def test_columns_that_every_configuration_has_are_told_among_those_with_a_length
     )
     features = Features(space.n_cells, space.is_categorical, space.is_conditional)
     assert features.columns.tolist() == [1, 2, 3]
-    assert features.is_always.tolist() == [True, False, True]
+    assert features.is_unconditional.tolist() == [True, False, True]
