@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.suites.functions import Array
 from benchmarks.suites.problem import Problem, task
 from hpo.compare.cell import write_json
+from hpo.warn import replaced_workers_unsaid
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def kept(parts: Sequence[Part], what: str, n_jobs: int | None = None) -> list[Ar
     waiting = [part for part, array in zip(parts, found) if array is None]
     if waiting:
         click.echo(f"{len(waiting)} of {len(parts)} {what} ...", err=True)
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1), replaced_workers_unsaid():
         parallel = joblib.Parallel(n_jobs=joblib.cpu_count() if n_jobs is None else n_jobs)
         made = iter(parallel(joblib.delayed(_made)(part) for part in waiting))
     return [next(made) if array is None else array for array in found]

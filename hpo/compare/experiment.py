@@ -22,6 +22,7 @@ from hpo.compare.fingerprint import fingerprint, held
 from hpo.compare.progress import CellProgress
 from hpo.compare.task import Task
 from hpo.searchers import SEARCHERS, Searcher, resolve
+from hpo.warn import replaced_workers_unsaid
 
 EVERY_SEARCHER = tuple(SEARCHERS)
 
@@ -197,9 +198,11 @@ def _outcomes(cells: Sequence[Cell], payload: Path, n_jobs: int) -> Iterator[tup
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
     try:
-        for label, failure in parallel(joblib.delayed(_attempt)(c, payload, begun[str(c)]) for c in cells):
-            ended.add(label)
-            yield label, failure
+        with replaced_workers_unsaid():
+            jobs = (joblib.delayed(_attempt)(cell, payload, begun[str(cell)]) for cell in cells)
+            for label, failure in parallel(jobs):
+                ended.add(label)
+                yield label, failure
         return
     except BrokenExecutor:
         left = [cell for cell in cells if str(cell) not in ended]

@@ -1,5 +1,6 @@
 """Objectives and a searcher for the tests of the comparison; here so that workers can import them."""
 
+import itertools
 import math
 import os
 import sys
@@ -7,11 +8,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from joblib.externals.loky import process_executor
 
 import hpo
 from hpo.searchers.base import Searcher
 from hpo.trial import Suggestion
 
+MEASURED = itertools.count()
 SPACE = hpo.Space({"x": hpo.Float(-5, 5), "lr": hpo.Float(1e-3, 10, log=True), "kind": ["a", "b"]})
 
 
@@ -37,6 +40,13 @@ def score(params, seed):
 def deadly(params, seed):
     if seed == 1:
         os._exit(3)
+    return truth(params)
+
+
+def growing(params, seed):
+    """As one that loads a big library, so that joblib replaces the worker after its second cell."""
+    process_executor._USE_PSUTIL, process_executor._MEMORY_LEAK_CHECK_DELAY = True, 0.0
+    process_executor._get_memory_usage = lambda pid, force_gc=False: 1e9 * next(MEASURED)
     return truth(params)
 
 

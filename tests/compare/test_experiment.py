@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,18 @@ import hpo
 from hpo.compare import Comparison
 from hpo.compare.cell import initial_design, write_json
 from hpo.compare.fingerprint import fingerprint, held
-from tests.compare.problems import SPACE, Faulty, Near, Stubborn, deadly, leaving_test, noisy, score, truth
+from tests.compare.problems import (
+    SPACE,
+    Faulty,
+    Near,
+    Stubborn,
+    deadly,
+    growing,
+    leaving_test,
+    noisy,
+    score,
+    truth,
+)
 
 ROOT = Path(__file__).parents[2]
 TASKS = {"toy": hpo.Task(noisy, SPACE, evaluate=truth, test=score)}
@@ -477,3 +489,14 @@ def test_an_interrupted_run_keeps_whole_cells_and_goes_on(tmp_path, number):
     after = stamps(tmp_path / "out")
     assert len(after) == 16
     assert kept.items() <= after.items()
+
+
+def test_a_worker_that_joblib_replaces_for_its_size_is_no_news(tmp_path):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        comparison = hpo.compare(
+            {"toy": hpo.Task(growing, SPACE, evaluate=truth)}, PAIR, n_trials=2, repeats=3, n_jobs=2,
+            out=tmp_path, progress=False,
+        )  # fmt: skip
+    assert len(comparison.cells) == 6
+    assert [str(w.message) for w in caught if "worker" in str(w.message)] == []
