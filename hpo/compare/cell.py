@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import json
 import math
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -127,7 +126,7 @@ def _search(cell: Cell, task: Task, searcher: Searcher, first: list[dict[str, An
     for params in first:
         study.enqueue(params)
     study.optimize(
-        _seeded(task.objective, cell.seed), cell.n_trials, progress=False,
+        task.objective_of(cell.seed), cell.n_trials, progress=False,
         callbacks=[functools.partial(_check_evaluation, task)],
     )  # fmt: skip
     if len(study.trials) < cell.n_trials:
@@ -137,14 +136,6 @@ def _search(cell: Cell, task: Task, searcher: Searcher, first: list[dict[str, An
             return study
         raise InterruptedCell(str(cell))
     return study
-
-
-def _seeded(objective: Callable[..., Any], seed: int) -> Callable[..., Any]:
-    try:
-        takes_seed = "seed" in inspect.signature(objective).parameters
-    except (TypeError, ValueError):
-        return objective
-    return functools.partial(objective, seed=seed) if takes_seed else objective
 
 
 def _row(trial: Trial, task: Task, is_initial: bool) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +52,7 @@ class Task:
     unit: str = ""
 
     def __post_init__(self) -> None:
-        adapted(self.objective)  # refuses what no study could call
+        adapted(self.objective_of(0))  # refuses what no study could call
         # Both are called after trials were spent, and a run whose test failed is not tested again.
         for name, n, arguments in (("evaluate", 1, "params"), ("test", 2, "params and seed")):
             value = getattr(self, name)
@@ -61,6 +63,14 @@ class Task:
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be a string")
         one_of("direction", self.direction, "minimize", "maximize")
         object.__setattr__(self, "space", Space.of(self.space))
+
+    def objective_of(self, seed: int) -> Callable[..., Any]:
+        """The objective of the repeat with this seed, which it is given where it has a parameter for it."""
+        try:
+            takes_seed = "seed" in inspect.signature(self.objective).parameters
+        except (TypeError, ValueError):
+            return self.objective
+        return functools.partial(self.objective, seed=seed) if takes_seed else self.objective
 
     def definition(self) -> dict[str, Any]:
         """What must stay the same for finished runs to be kept, as plain JSON."""

@@ -159,6 +159,26 @@ def test_functions_that_cannot_be_called_are_refused_before_any_trial(fields, me
         hpo.Task(**{"objective": truth, "space": SPACE, **fields})
 
 
+def seed_beside_trial(params, trial, seed):
+    return truth(params) + seed + (trial.number < 0)
+
+
+def seed_by_name(params, *, seed):
+    return truth(params) + seed
+
+
+def seed_and_trial_by_name(params, *, seed, trial):
+    return truth(params) + seed + (trial.number < 0)
+
+
+@pytest.mark.parametrize("objective", [seed_beside_trial, seed_by_name, seed_and_trial_by_name])
+def test_an_objective_is_given_the_seed_wherever_it_has_a_parameter_for_it(tmp_path, objective):
+    task = hpo.Task(objective, SPACE, evaluate=truth)
+    frame = run(tmp_path, tasks={"toy": task}, n_trials=2).dataframe()
+    assert set(frame.state) == {"complete"}
+    assert np.allclose(frame.value - frame.noise_free, frame.seed)
+
+
 def test_what_a_method_a_sampler_or_a_constraint_holds_is_part_of_the_definition():
     samplers = pytest.importorskip("optuna").samplers
 
