@@ -246,7 +246,7 @@ def _labelled(searchers: Any, n_trials: int) -> dict[str, Searcher]:
     if isinstance(searchers, Mapping):
         pairs = list(searchers.items())
     else:
-        pairs = [(s if isinstance(s, str) else getattr(s, "name", str(s)), s) for s in searchers]
+        pairs = [(s if isinstance(s, str) else getattr(s, "name", fingerprint(s)), s) for s in searchers]
     labelled = {str(label): resolve(searcher, n_trials) for label, searcher in pairs}
     if not labelled or len(labelled) < len(pairs) or "" in labelled:
         names = [label for label, _ in pairs]

@@ -23,6 +23,7 @@ import hpo
 from hpo.compare import Comparison
 from hpo.compare.cell import initial_design, write_json
 from hpo.compare.fingerprint import fingerprint, held
+from hpo.searchers.base import Searcher
 from tests.compare.problems import (
     SPACE,
     Faulty,
@@ -297,6 +298,17 @@ def test_another_sampler_of_optuna_is_not_called_tpe():
     samplers = pytest.importorskip("optuna").samplers
     names = [hpo.OptunaSearcher(s).name for s in (None, samplers.TPESampler(), samplers.RandomSampler())]
     assert names == ["tpe", "tpe", "optuna-random"]
+
+
+def test_a_searcher_without_a_name_is_called_the_same_in_every_process(tmp_path):
+    class Nameless(Searcher):
+        def suggest(self, space, history, rng):
+            return hpo.Suggestion(space.decode(space.sample(1, rng))[0])
+
+    labels = [run(tmp_path, searchers=[Nameless()], repeats=1).searchers for _ in range(2)]
+    assert labels[0] == labels[1]
+    assert "0x" not in labels[0][0]
+    assert len(stamps(tmp_path)) == 1
 
 
 def test_two_comparisons_in_one_folder_are_each_returned_their_own(tmp_path):
