@@ -78,7 +78,8 @@ def export(where: str, table: Path, name: str | None) -> None:
     """
     frame = _opened(where, name).dataframe()
     try:
-        frame.to_csv(table, index=False, mode="x")
+        # Half a character, as in names of files that are no UTF-8, is escaped.
+        frame.to_csv(table, index=False, mode="x", errors="backslashreplace")
     except OSError as error:
         raise click.ClickException(f"TABLE={str(table)!r}: {error.strerror or error}") from error
 

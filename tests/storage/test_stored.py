@@ -59,6 +59,18 @@ def test_trials_are_exported_a_row_each_and_never_over_a_file(file, tmp_path):
     assert "nowhere" in command("export", file, tmp_path / "nowhere" / "trials.csv").output
 
 
+def test_text_that_no_file_can_hold_is_exported_escaped(tmp_path):
+    study = hpo.Study({"folder": ["data\udcff", "é"]}, searcher="grid", storage=tmp_path / "runs.db")
+    for folder in ("data\udcff", "é"):
+        study.add_trial({"folder": folder}, 1.0)
+    study.tell(study.enqueue({"folder": "é"}), state="failed", reason=FileNotFoundError("data\udcff"))
+    table = tmp_path / "trials.csv"
+    assert command("export", tmp_path / "runs.db", table).exit_code == 0
+    frame = pd.read_csv(table, encoding="utf-8")
+    assert frame["params_folder"].tolist() == ["data\\udcff", "é", "é"]
+    assert frame["reason"][2] == "FileNotFoundError: data\\udcff"
+
+
 def test_looking_at_a_study_takes_no_part_in_it(file):
     before = file.read_bytes()
     assert StoredStudy(file).trials[2].state == "running"  # though nobody runs it
