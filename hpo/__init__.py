@@ -39,9 +39,9 @@ _PUBLIC = {
     "SearchCV": "hpo.sklearn",
 }
 
-_MODULES = ("compare", "plots")  # `compare` can be called, too
+_MODULES = ("compare", "plots", "storage")  # `compare` can be called, too
 
-__all__ = [*_PUBLIC, "compare"]  # not `plots`, which needs plotly
+__all__ = [*_PUBLIC, "compare"]  # not `plots`, which needs plotly, nor `storage`, which loads SQLAlchemy
 
 
 def __getattr__(name: str) -> Any:

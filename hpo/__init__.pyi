@@ -1,6 +1,7 @@
 # What type checkers and editors read in place of `__init__.py`, where the names come when they are used.
 
 from hpo import plots as plots
+from hpo import storage as storage
 from hpo.compare.comparison import Comparison as _Comparison
 from hpo.compare.experiment import compare as _compare
 from hpo.compare.task import Task as Task

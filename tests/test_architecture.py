@@ -139,6 +139,11 @@ def test_compare_is_a_function_and_the_place_of_its_comparison():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+def test_the_error_of_a_storage_is_found_before_there_is_a_storage():
+    code = "import hpo, sys; assert 'sqlalchemy' not in sys.modules; assert hpo.storage.StorageError"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
 def test_type_checkers_are_told_of_the_same_public_names():
     told = {}
     for node in ast.parse((ROOT / "hpo" / "__init__.pyi").read_text()).body:
@@ -147,7 +152,7 @@ def test_type_checkers_are_told_of_the_same_public_names():
         elif isinstance(node, ast.AnnAssign):
             told[node.target.id] = ("hpo", node.target.id)
     told = {name: place for name, place in told.items() if not name.startswith("_")}
-    assert set(told) == {*hpo.__all__, "plots"}
+    assert set(told) == {*hpo.__all__, "plots", "storage"}
     for name, (module, there) in told.items():
         found = importlib.import_module(module)
         assert getattr(hpo, name) is getattr(found, there, None), f"{name}: not {module}.{there}"
