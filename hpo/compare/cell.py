@@ -179,7 +179,10 @@ def _winner(study: Study, task: Task, seed: int) -> dict[str, Any]:
         try:
             returned = task.test(dict(best.params), seed)
             named = returned if hasattr(returned, "items") else {"score": returned}
-            scores = {str(name): float(score) for name, score in named.items()}
+            found = {str(name): float(score) for name, score in named.items()}
+            scores = {name: score for name, score in found.items() if math.isfinite(score)}
+            if scores != found:
+                failure = f"test={task.test!r}: returned {found!r}; must be finite numbers"
         except (Exception, SystemExit) as error:
             failure = f"{type(error).__name__}: {error}"
     return {

@@ -4,6 +4,7 @@ import copy
 import errno
 import functools
 import json
+import math
 import os
 import signal
 import subprocess
@@ -376,6 +377,18 @@ def test_what_leaves_the_process_fails_where_it_was_called(tmp_path):
     assert {cell["test_failure"] for cell in found.cells} == {"SystemExit: no test set"}
     with pytest.raises(RuntimeError, match=r"2 of 2 cells failed.*SystemExit: 4"):
         run(tmp_path / "b", tasks={"toy": hpo.Task(truth, SPACE, evaluate=lambda _: sys.exit(4))}, repeats=1)
+
+
+@pytest.mark.parametrize(
+    ("scores", "kept"), [(math.nan, {}), ({"loss": 0.5, "auc": np.float32("inf")}, {"loss": 0.5})]
+)
+def test_a_test_score_that_is_not_finite_is_said_to_be_none(tmp_path, scores, kept):
+    task = hpo.Task(truth, SPACE, test=lambda params, seed: scores if seed else 0.25)
+    found = run(tmp_path, tasks={"toy": task}, searchers=["random"])
+    assert [cell["test"] for cell in found.cells] == [{"score": 0.25}, kept]
+    assert found.cells[0]["test_failure"] is None
+    assert "must be finite numbers" in found.cells[1]["test_failure"]
+    assert "1 could not be tested" in found.report(tmp_path / "it.html").with_suffix(".md").read_text()
 
 
 def test_first_points_are_independent_draws_not_the_first_of_an_order():
