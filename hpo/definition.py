@@ -113,6 +113,13 @@ def _described(part: Searcher | Pruner) -> dict[str, Any]:
     its_class = type(part).__module__, type(part).__name__  # one of the user's own may have a name of ours
     if dataclasses.is_dataclass(part) and its_class in (*SEARCHERS.values(), *PRUNERS):
         options = {f.name: getattr(part, f.name) for f in dataclasses.fields(part) if f.init}
-        if not all(v is None or isinstance(v, str | bool | int | float) for v in options.values()):
+        if not _is_json(options):
             options = None
     return {"kind": type(part).__name__, "options": options}
+
+
+def _is_json(value: Any) -> bool:
+    """Whether an option comes back from JSON as it was."""
+    if isinstance(value, dict):
+        return all(map(_is_json, value.values()))
+    return value is None or isinstance(value, str | bool | int | float)

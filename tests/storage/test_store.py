@@ -310,6 +310,14 @@ class MedianPruner(hpo.Pruner):
         raise NotImplementedError
 
 
+def test_the_levels_of_a_grid_are_stored_with_it(tmp_path):
+    grid = hpo.GridSearcher({"x": 3, "n": 2})
+    hpo.minimize(loss, SPACE, searcher=grid, n_trials=2, storage=tmp_path / "runs.db", progress=False)
+    study = hpo.load_study(tmp_path / "runs.db").optimize(loss, progress=False)
+    assert study.searcher == grid
+    assert len(study.trials) == 3 * 2 * 2
+
+
 def test_parts_of_ones_own_that_are_called_as_ours_are_given_again(tmp_path):
     file = tmp_path / "runs.db"
     hpo.Study(SPACE, searcher=RandomSearcher(), pruner=MedianPruner(), storage=file)
