@@ -348,3 +348,14 @@ def test_a_pruned_trial_counts_by_what_it_reported_last_and_is_never_the_best():
     assert seen.numbers.tolist() == [1]
     assert seen.y.tolist() == [-2.0]
     assert list(seen.reports) == [{1: -3.0, 5: -2.0}]  # a row each of those that are seen
+
+
+@pytest.mark.parametrize(
+    ("raised", "reason"), [(hpo.TrialPruned, None), (hpo.TrialPruned("loss: flat"), "loss: flat")]
+)
+def test_what_an_objective_says_when_it_ends_its_trial_is_kept(raised, reason):
+    def objective(params, trial):
+        raise raised
+
+    (trial,) = hpo.minimize(objective, SPACE, searcher="random", n_trials=1, progress=False).trials
+    assert (trial.state, trial.reason, trial.failure) == ("pruned", reason, None)

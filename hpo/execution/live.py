@@ -12,7 +12,7 @@ from hpo.trial import Params, own
 
 
 class TrialPruned(Exception):
-    """Raised by an objective to end its trial early."""
+    """Raised by an objective to end its trial early; what it says is the reason that is kept."""
 
 
 class LiveTrial:

@@ -123,8 +123,8 @@ def evaluate(objective: Adapted, live: LiveTrial) -> Outcome:
     state, value, failure, reason = TrialState.COMPLETE, None, None, None
     try:
         returned = objective(own(live.params), live)
-    except TrialPruned:
-        state = TrialState.PRUNED
+    except TrialPruned as pruned:
+        state, reason = TrialState.PRUNED, summarised(pruned).partition(": ")[2] or None
     except MemoryError as error:
         state, failure, reason = TrialState.FAILED, "out of memory", _last_line(error)
     except KeyboardInterrupt:
