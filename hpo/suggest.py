@@ -70,10 +70,18 @@ def _checked(suggestion: Any, searcher: Searcher, space: Space) -> Suggestion:
 
 
 def live(trial: Trial, ledger: Ledger, pruner: Pruner | None, seed: int, window: int | None) -> LiveTrial:
-    """What the objective of a trial is given; the pruner judges by the results in the window."""
+    """What the objective of a trial is given; the pruner judges by the results in the window.
+
+    Raises
+    ------
+    TypeError
+        If the pruner's rule is no function.
+    """
     if pruner is None:
         return LiveTrial(trial.number, trial.params, seed)
     rule = pruner.rule(ledger.history(trial.number, window))
+    if not callable(rule):
+        raise TypeError(f"pruner={pruner!r}: its rule must be a function of reports, not {rule!r}")
     return LiveTrial(trial.number, trial.params, seed, partial(_ends, rule, ledger.sign))
 
 

@@ -359,3 +359,15 @@ def test_what_an_objective_says_when_it_ends_its_trial_is_kept(raised, reason):
 
     (trial,) = hpo.minimize(objective, SPACE, searcher="random", n_trials=1, progress=False).trials
     assert (trial.state, trial.reason, trial.failure) == ("pruned", reason, None)
+
+
+@pytest.mark.parametrize("rule", [None, True])
+def test_a_pruner_of_ones_own_without_a_rule_is_named_and_costs_no_trial(rule):
+    class Ruleless(hpo.Pruner):
+        def rule(self, history):
+            return rule
+
+    study = hpo.Study(SPACE, searcher="random", pruner=Ruleless())
+    with pytest.raises(TypeError, match=r"pruner=.*Ruleless.*: its rule must be a function of reports, not "):
+        study.optimize(training, 3, progress=False)
+    assert [trial.state for trial in study.trials] == ["queued"]
