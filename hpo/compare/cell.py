@@ -141,7 +141,7 @@ def _search(cell: Cell, task: Task, searcher: Searcher, first: list[dict[str, An
 def _row(trial: Trial, task: Task, is_initial: bool) -> dict[str, Any]:
     return {
         "number": trial.number,
-        "params": trial.params,
+        "params": {name: _as_json(value) for name, value in trial.params.items()},
         "state": str(trial.state),
         "value": trial.value,
         "noise_free": None if trial.value is None else _noise_free(task, trial.params),
@@ -151,6 +151,16 @@ def _row(trial: Trial, task: Task, is_initial: bool) -> dict[str, Any]:
         "failure": trial.failure,
         "reason": trial.reason,
     }
+
+
+def _as_json(choice: Any) -> Any:
+    """A choice whose dicts JSON has as they are: one with other keys than strings becomes its repr."""
+    if isinstance(choice, list | tuple):
+        return [_as_json(item) for item in choice]
+    if isinstance(choice, dict):
+        is_object = all(isinstance(key, str) for key in choice)
+        return {key: _as_json(item) for key, item in choice.items()} if is_object else repr(choice)
+    return choice
 
 
 def _check_evaluation(task: Task, study: Study, trial: Trial) -> None:

@@ -423,6 +423,19 @@ def test_a_cell_that_was_interrupted_is_not_kept(tmp_path):
     assert not stamps(tmp_path)
 
 
+def test_choices_with_keys_that_json_has_not_are_kept_as_they_read(tmp_path):
+    choices = [{0: 1.5}, {(1, "a"): 2}, ({"name": [{None: 3}]}, 4), {"alpha": {"beta": 5}}]
+    task = hpo.Task(lambda params: 0.5, {"weight": hpo.Categorical(choices)})
+    frame = run(tmp_path, tasks={"toy": task}, searchers=["grid"], repeats=1).dataframe()
+    kept = {str(params["weight"]) for params in frame.params}
+    assert kept == {
+        "{0: 1.5}",
+        "{(1, 'a'): 2}",
+        "[{'name': ['{None: 3}']}, 4]",
+        "{'alpha': {'beta': 5}}",
+    }
+
+
 def test_names_that_make_the_same_file_name_are_kept_apart(tmp_path):
     names = ["a b", "a/b", "a-b"]
     run(tmp_path, tasks=dict.fromkeys(names, TASKS["toy"]), repeats=1)
