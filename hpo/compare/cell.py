@@ -22,7 +22,7 @@ from hpo.compare.task import Task
 from hpo.searchers import Searcher, SearchSpaceExhausted
 from hpo.space import Space
 from hpo.study import Study
-from hpo.trial import Trial
+from hpo.trial import Trial, own
 
 DESIGN = 0x68706F  # keeps the stream of the initial design apart from those of the suggestions
 PACKAGES = ("hpo", "numpy", "scipy", "scikit-learn", "deap", "optuna")
@@ -172,7 +172,7 @@ def _check_evaluation(task: Task, study: Study, trial: Trial) -> None:
 def _noise_free(task: Task, params: dict[str, Any]) -> float | None:
     if task.evaluate is None:
         return None
-    value = task.evaluate(dict(params))
+    value = task.evaluate(own(params))
     if not is_real(value) or not math.isfinite(value):
         raise ValueError(f"evaluate={task.evaluate!r}: returned {value!r}; must be a finite number")
     return float(value)

@@ -423,6 +423,22 @@ def test_a_cell_that_was_interrupted_is_not_kept(tmp_path):
     assert not stamps(tmp_path)
 
 
+def test_what_an_evaluation_makes_of_a_choice_stays_out_of_the_study(tmp_path):
+    def evaluate(params):
+        params["layers"].append(9)
+        return float(len(params["layers"]))
+
+    space = {"layers": hpo.Categorical([[1], [2, 3]])}
+    task = hpo.Task(loss_of_layers, space, evaluate=evaluate, test=lambda params, _: loss_of_layers(params))
+    (cell,) = run(tmp_path, tasks={"toy": task}, searchers=["grid"], repeats=1).cells
+    assert sorted(trial["params"]["layers"] for trial in cell["trials"]) == [[1], [2, 3]]
+    assert cell["test"] == {"score": 1.0}
+
+
+def loss_of_layers(params):
+    return float(len(params["layers"]))
+
+
 def test_choices_with_keys_that_json_has_not_are_kept_as_they_read(tmp_path):
     choices = [{0: 1.5}, {(1, "a"): 2}, ({"name": [{None: 3}]}, 4), {"alpha": {"beta": 5}}]
     task = hpo.Task(lambda params: 0.5, {"weight": hpo.Categorical(choices)})
