@@ -182,10 +182,23 @@ class History:
         pending_infos: Sequence[Mapping[str, Any]] | None = None,
         reports: Sequence[Mapping[int, float]] | None = None,
     ) -> History:
-        """History of the given trials, numbered from 0; a value None, NaN or infinite is a failure."""
+        """History of the given trials, numbered from 0; a value None, NaN or infinite is a failure.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer values, infos or reports than trials.
+        """
+        encoded_pending = space.encode(pending)
+        n, m = len(configurations), len(encoded_pending)
+        for name, given, expected in (
+            ("values", values, n), ("infos", infos, n), ("reports", reports, n),
+            ("pending_infos", pending_infos, m),
+        ):  # fmt: skip
+            if given is not None and len(given) != expected:
+                raise ValueError(f"{name}: must be as many as there are trials, {expected}, not {len(given)}")
         y = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
         y[~np.isfinite(y)] = np.nan
-        encoded_pending = space.encode(pending)
         return cls(
             X=space.encode(configurations),
             y=y,

@@ -450,6 +450,17 @@ def test_of_equals_the_earliest_is_the_best_whichever_ended_first(direction):
     assert study.best_trial.number == 0
 
 
+@pytest.mark.parametrize("field", ["values", "infos", "reports", "pending_infos"])
+def test_a_history_has_as_much_of_everything_as_it_has_trials(field):
+    fields = {"values": [1.0, 2.0], "infos": [{}, {}], "reports": [{}, {}], "pending_infos": [{}, {}]}
+    some = [{"x": 0.25}, {"x": 0.5}]
+    space = {"x": hpo.Float(0, 1)}
+    assert len(hpo.History.build(hpo.Space(space), some, pending=iter(some), **fields)) == 2
+    fields[field] = fields[field][:1]
+    with pytest.raises(ValueError, match=f"{field}: must be as many as there are trials, 2, not 1"):
+        hpo.History.build(hpo.Space(space), some, pending=iter(some), **fields)
+
+
 def test_another_history_is_made_of_one_by_replace():
     study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
     study.tell(study.ask(), 4.0)
