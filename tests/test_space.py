@@ -589,3 +589,15 @@ def test_categoricals_with_the_same_choices_are_alike():
     )
     assert space.alike == ((0, 2, 6),)
     assert Space({"x": Float(0, 1)}).alike == ()
+
+
+@pytest.mark.parametrize(
+    ("configurations", "message"),
+    [
+        ([{"x": 0.5}, {"x": 9}], "parameter 'x'=9: must be a number from 0.0 to 1.0"),
+        ({"x": 0.5}, "params='x': must be a dict of parameter values"),
+    ],
+)
+def test_what_cannot_be_encoded_is_named(configurations, message):
+    with pytest.raises(SpaceError, match=message):
+        Space({"x": Float(0, 1)}).encode(iter(configurations))

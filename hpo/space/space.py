@@ -115,11 +115,22 @@ class Space:
         Returns
         -------
         (n, d) array
+
+        Raises
+        ------
+        SpaceError
+            If a value is not one of its parameter.
         """
-        numbers = [
-            [p.number(params[name]) if name in params else np.nan for name, p in self.parameters.items()]
-            for params in configurations
-        ]
+        configurations = list(configurations)
+        try:
+            numbers = [
+                [p.number(params[name]) if name in params else np.nan for name, p in self.parameters.items()]
+                for params in configurations
+            ]
+        except (ValueError, TypeError, OverflowError):
+            for params in configurations:
+                self.canonical(params)  # says which value of which parameter it is
+            raise
         return self._codec.to_unit(
             self._codec.on_grid(np.array(numbers, dtype=np.float64).reshape(-1, len(self)))
         )
