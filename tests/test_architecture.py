@@ -66,6 +66,7 @@ MAY_IMPORT = {
         "hpo.axes",
         "hpo.plots",
         "hpo.progress",
+        "hpo.warn",
         "hpo.compare",
     ),
 }
