@@ -236,6 +236,7 @@ def _spread_out(
         if seen.allowed(point)[0]:
             return np.asarray(point[0])
     U = space.sample(16, rng) if seen.listed is None else seen.listed[rng.integers(len(seen.listed), size=16)]
+    U = np.where(np.isnan(U), rng.random(U.shape), U)  # a parent drawn inwards may bring others into being
     U = space.snap(np.where(features.is_fine, 0.5 + width * (U - 0.5), U))
     U = U[seen.allowed(U)]
     if len(U) == 0:

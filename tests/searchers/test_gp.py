@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+import hpo
 from hpo.searchers.base import SearchSpaceExhausted, generator
 from hpo.searchers.gp import GPSearcher
 from hpo.space import Categorical, Float, Int, Ordinal, Space
@@ -153,3 +154,13 @@ def test_underflow_is_no_error_where_numpy_is_set_to_raise():
 def test_bad_options_are_named(field, value):
     with pytest.raises(ValueError, match=re.escape(f"{field}={value!r}")):
         GPSearcher(**{field: value})
+
+
+def test_first_points_have_a_value_for_all_that_exists_only_with_some_numbers_of_a_parent():
+    depth = 20
+    widths = {f"width {i}": Int(1, 9, when={"layers": list(range(i, depth + 1))}) for i in range(1, depth)}
+    kinds = {f"kind {i}": Categorical(["a", "b"], when={"layers": [1, i]}) for i in range(2, depth)}
+    space = Space({"layers": Int(1, depth), **widths, **kinds})
+    for seed in range(5):
+        found = hpo.minimize(lambda params: 0.0, space, n_trials=6, seed=seed, progress=False).trials
+        assert [space.canonical(trial.params) for trial in found] == [trial.params for trial in found]
