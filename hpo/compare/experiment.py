@@ -22,6 +22,8 @@ from hpo.compare.fingerprint import fingerprint, held
 from hpo.compare.progress import CellProgress
 from hpo.compare.task import Task
 from hpo.searchers import SEARCHERS, Searcher, resolve
+from hpo.searchers.base import generator
+from hpo.trial import History
 from hpo.warn import replaced_workers_unsaid
 
 EVERY_SEARCHER = tuple(SEARCHERS)
@@ -75,6 +77,8 @@ def compare(
     ------
     ValueError
         If an argument is not usable, or `out` holds a cell that was run with another definition.
+    ImportError
+        If a searcher needs a library that is not installed; nothing has been run then.
     RuntimeError
         If cells failed; all others are finished and kept.
     """
@@ -93,6 +97,7 @@ def compare(
     folder = _folder(out)
     cells = list(_cells(tasks, labelled, n_trials, range(seed, seed + repeats), initial, folder))
     waiting = [cell for cell in cells if not _is_finished(cell)]
+    _check_installed({cell.searcher: tasks[cell.task].space for cell in waiting}, labelled)
     plan = {
         "tasks": {name: {"metric": task.metric, "unit": task.unit} for name, task in tasks.items()},
         "searchers": list(labelled),
@@ -134,6 +139,17 @@ def _cells(
             path = out / "cells" / _slug(task_name) / _slug(label) / f"{seed}.json"
             initial = definition["n_initial"]
             yield Cell(task_name, label, seed, n_trials, initial, definition, libraries[label], path)
+
+
+def _check_installed(spaces: Mapping[str, Any], searchers: Mapping[str, Searcher]) -> None:
+    """Ask each searcher once: one that lacks its library would say so when all others had run."""
+    for label, space in spaces.items():
+        try:
+            searchers[label].suggest(space, History.build(space, [], []), generator(0, 0))
+        except ImportError as error:
+            raise ImportError(f"{error}; or leave {label!r} out of `searchers`") from error
+        except Exception:
+            continue  # its own runs say what else is wrong with it, and the others' are kept
 
 
 def _is_finished(cell: Cell) -> bool:

@@ -574,3 +574,15 @@ def test_a_worker_that_joblib_replaces_for_its_size_is_no_news(tmp_path):
         )  # fmt: skip
     assert len(comparison.cells) == 6
     assert [str(w.message) for w in caught if "worker" in str(w.message)] == []
+
+
+def test_a_searcher_whose_library_is_missing_is_refused_before_anything_is_run(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    called = []
+    task = hpo.Task(lambda params: called.append(params) or 0.0, SPACE)
+    with pytest.raises(ImportError, match=r"pip install optuna; or leave 'base' out of `searchers`"):
+        hpo.compare(
+            {"toy": task}, {"mine": Near(), "base": "tpe"}, n_trials=4, repeats=1, out=tmp_path, n_jobs=1
+        )
+    assert called == []
+    assert list(tmp_path.iterdir()) == []
