@@ -31,19 +31,19 @@ class Comparison(Records):
         FileNotFoundError
             If `out` holds no comparison.
         ValueError
-            If it is no path.
+            If it is no path, or a file in the folder is damaged.
         """
         folder = path_of("out", out, "a folder")
         file = folder / "comparison.json"
         if not file.exists():
             raise FileNotFoundError(f"out={str(out)!r}: holds no comparison.json")
-        return cls.of(json.loads(file.read_text(encoding="utf-8")), folder)
+        return cls.of(_read(file), folder)
 
     @classmethod
     def of(cls, plan: Mapping[str, Any], folder: Path) -> Comparison:
         """Finished cells of a plan in a folder, which may hold those of others as well."""
         paths = [folder / cell for cell in plan["cells"]]
-        return cls(plan, [json.loads(p.read_text(encoding="utf-8")) for p in paths if p.exists()])
+        return cls(plan, [_read(path) for path in paths if path.exists()])
 
     def report(self, path: str | Path = "report.html") -> Path:
         """Write the report: one HTML file that needs nothing else, and a Markdown file beside it.
@@ -65,3 +65,10 @@ class Comparison(Records):
         except ModuleNotFoundError as error:
             raise ImportError("a report needs plotly and jinja2: pip install plotly jinja2") from error
         return write_report(self, path_of("path", path, "the page, such as report.html"))
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file}: damaged ({error}); delete it to have it made anew") from None

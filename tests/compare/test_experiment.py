@@ -348,6 +348,16 @@ def test_a_damaged_cell_is_named(tmp_path):
             run(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["comparison.json", "0.json"])
+@pytest.mark.parametrize("text", [b'{"tasks": ', b"\xff"])
+def test_a_damaged_file_is_named_when_it_is_loaded(tmp_path, name, text):
+    run(tmp_path, repeats=1)
+    victim = next(tmp_path.rglob(name))
+    victim.write_bytes(text)
+    with pytest.raises(ValueError, match=rf"{name}: damaged"):
+        Comparison.load(tmp_path)
+
+
 def test_a_broken_searcher_does_not_take_the_others_with_it(tmp_path):
     with pytest.raises(RuntimeError, match=r"2 of 4 cells failed.*faulty.*ZeroDivisionError"):
         run(tmp_path, searchers={"wide": Near(), "faulty": Faulty()})
