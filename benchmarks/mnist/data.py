@@ -169,6 +169,7 @@ def _cached(key: str) -> Digits | None:
 def _store(key: str, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Digits:
     X = pixels.astype(np.float32)
     X /= 255
+    X.flags.writeable = False
     y = labels.astype(np.int64)
     folder = cache_folder() / f"mnist-{key[:16]}"
     try:

@@ -64,6 +64,7 @@ def test_a_disk_that_is_full_costs_the_cache_only_and_is_not_filled_with_parts(f
         full.setattr(np, "save", save)
         X, y = load_mnist(folder, quiet=True)
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert not X.flags.writeable  # as it is in the cache
     again, labels = load_mnist(folder, quiet=True)
     assert isinstance(again, np.memmap)
     np.testing.assert_array_equal(X, again)
