@@ -80,13 +80,14 @@ class TaskSummary:
     def losses(self) -> dict[str, float]:
         """Mean final value of each searcher, turned so that less is better; NaN without a value.
 
-        Over the seeds with which none of them ended without a value, if there are any: one that fails with
-        the hard seeds would be judged by the easy ones.
+        Over the seeds with which none of them ended without a value, if it has any of them: one that fails
+        with the hard seeds would be judged by the easy ones.
         """
         finals = {name: group.final for name, group in self.groups.items()}
         failing = [self._is_without(n) for n, final in finals.items() if not np.isnan(final).all()]
         shared = ~np.any(failing, axis=0) if failing else np.zeros(0, dtype=bool)
-        return {n: self.turn * interval(f[shared] if shared.any() else f).mean for n, f in finals.items()}
+        judged = {n: f if np.isnan(f[shared]).all() else f[shared] for n, f in finals.items()}
+        return {n: self.turn * interval(final).mean for n, final in judged.items()}
 
     def loss_to_rank(self, searcher: str) -> float:
         """Loss of a searcher as it is ranked: infinite where it found no value, NaN where it was not run."""

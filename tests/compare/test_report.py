@@ -584,6 +584,15 @@ def test_who_found_no_value_at_all_does_not_take_the_seeds_of_the_others():
     assert headline(summary_of({"tpe": tpe, "A": tpe - 5}, "tpe"), 5).startswith("A is best on t: ")
 
 
+def test_who_has_been_run_with_other_seeds_only_is_judged_by_these():
+    finals = {"tpe": [math.nan, math.nan, 3, 3], "A": [math.nan, 1, math.nan, math.nan]}
+    summary = summary_of(finals, "tpe")
+    summary.groups["A"].failed[2:] = math.nan  # not run yet
+    assert summary.losses == {"tpe": 3, "A": 1}
+    assert summary.order == ["A", "tpe"]
+    assert summary.loss_to_rank("A") == 1  # it did find a value
+
+
 def test_ends_of_an_interval_are_said_in_their_order():
     tpe = 10 + 0.1 * np.random.default_rng(0).normal(size=8)
     for by in (-5, 5):
