@@ -47,6 +47,7 @@ def test_the_test_leans_to_the_larger_sum_of_ranks_not_to_the_more_frequent_sign
 def test_holm_of_a_worked_example():
     # p = 0.01, 0.04, 0.03, 0.005 -> 0.03, 0.06, 0.06, 0.02
     assert st.holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert st.holm(np.array([0.9, 0.6])).tolist() == [1.0, 1.0]  # a probability is no more
     with_gap = st.holm(np.array([0.01, np.nan]))
     assert with_gap[0] == 0.01
     assert math.isnan(with_gap[1])
@@ -84,11 +85,21 @@ def test_interval_of_normal_data_is_as_wide_as_students_on_average(n):
     assert np.mean((high - low) / width) == pytest.approx(1.0, abs=0.015)  # 0.94 and 0.97 without √(n/(n-1))
 
 
+def test_the_tails_of_the_interval_are_those_of_students_quantiles():
+    # t is 2.7764 with 4 degrees of freedom and 2.2622 with 9: Φ(-√(5/4) 2.7764), Φ(-√(10/9) 2.2622).
+    assert st.expanded_tail(5, 0.95) == pytest.approx(0.000954, abs=1e-6)
+    assert st.expanded_tail(10, 0.95) == pytest.approx(0.00855, abs=1e-5)
+
+
 def test_few_seeds_have_a_mean_but_no_interval():
     found = st.interval(np.array([1.0, 2.0, 2.0, 3.0]))
     assert found.mean == 2.0
     assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    five = st.interval(np.array([1.0, 2.0, 2.0, 2.0, 3.0]))
+    assert 1 < five.low < 2 < five.high < 3
     assert math.isnan(st.interval(np.array([np.nan])).mean)
+    assert [part.shape for part in st.mean_interval(np.empty((0, 7)))] == [(7,)] * 3
 
 
 @pytest.mark.filterwarnings("error")
@@ -97,6 +108,7 @@ def test_the_mean_of_the_largest_numbers_is_one_of_them():
     losses, baseline = np.tile([14.0, 10.0], 5), np.full(10, 15.0)
     plain, large = st.paired(losses, baseline), st.paired(size * losses, size * baseline)
     assert st.interval(size * losses).mean == 12 * size
+    assert st.interval(-size * losses).mean == -12 * size
     assert large.difference.mean == -3 * size
     assert large.relative.mean == plain.relative.mean == -20
     assert large.relative.low == pytest.approx(plain.relative.low)
@@ -132,9 +144,12 @@ def test_without_a_pair_there_is_nothing_to_tell():
     assert all(map(math.isnan, (found.difference.mean, found.p_value, found.superiority)))
 
 
-def test_relative_difference_needs_a_positive_baseline():
+def test_relative_difference_needs_a_baseline_of_one_sign():
     assert st.paired(np.array([1.0, -1.0]), np.array([0.5, -2.0])).relative is None
     assert st.paired(np.array([1.0, 2.0]), np.array([0.0, 2.0])).relative is None
+    assert st.paired(np.array([-1.0, -2.0]), np.array([0.0, -2.0])).relative is None
+    assert st.paired(np.array([3.0]), np.array([4.0])).relative.mean == -25
+    assert st.paired(np.array([-3.0]), np.array([-4.0])).relative.mean == 25
     few = st.paired(np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 2.0, 2.0, 2.0])).relative
     assert few.mean == pytest.approx(25)
     assert math.isnan(few.low)  # as of any four seeds
@@ -160,6 +175,10 @@ def test_ranks_behind_are_paired_and_hold_together():
     alone = st.mean_interval(of - of[:, [1]])
     for k in (0, 2, 3):  # wider than an interval by itself
         assert low[k] < alone[1][k] < mean[k] < alone[2][k] < high[k]
+    for n, confidence in ((2, 0.95), (4, 1 - 0.05 / 3)):  # there are as many intervals as others
+        few = stats.rankdata(losses[:, :n], axis=1)
+        expected = st.mean_interval(few - few[:, [1]], confidence)
+        np.testing.assert_allclose(st.ranks_behind(losses[:, :n], 1), expected, atol=1e-12)
 
 
 def test_friedman_is_scipys_and_silent_with_one_task():
@@ -189,6 +208,23 @@ def test_numbers_that_are_equal_on_paper_are_ties():
     assert st.differences(np.array([1 + 4e-11, 1 + 6e-10]), np.ones(2)).tolist() == [0, 6e-10]
     finals = np.array([0.1 + 0.2, 0.3, 0.4])
     assert st.mean_ranks(np.tile(finals, (5, 1)))[0].tolist() == [1.5, 1.5, 3.0]
+    assert st.mean_ranks(np.tile(-finals, (5, 1)))[0].tolist() == [2.5, 2.5, 1.0]
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_what_is_dust_is_told_by_the_larger_of_two_values(turn):
+    large, one = turn * np.array([1e6 + 1e-9]), turn * np.ones(1)
+    assert st.differences(large, one).tolist() == [turn * 999_999]
+    assert st.differences(one, large).tolist() == [turn * -999_999]
+    assert math.isnan(st.differences(large, np.array([np.nan]))[0])
+    # Differences that cancel on paper: 99999999.1 - 99999999.2 + 0.1.
+    some, others = turn * np.array([1e8 + 0.1, 1, 1.1]), turn * np.array([1, 1e8 + 0.2, 1])
+    assert st.difference(some, others).mean == 0
+    assert st.difference(others, some).mean == 0
+    tiny = st.difference(turn * np.full(5, 3e-12), turn * np.full(5, 1e-12))
+    assert tiny.mean == turn * 2e-12
+    cancelling = turn * (1 + np.array([0.1, 0.2, -0.3]))
+    assert st.paired(cancelling, turn * np.ones(3)).relative.mean == 0
 
 
 def test_the_interval_in_percent_knows_that_the_baseline_is_uncertain_too():
