@@ -85,7 +85,7 @@ class TaskSummary:
         """
         finals = {name: group.final for name, group in self.groups.items()}
         failing = [self._is_without(n) for n, final in finals.items() if not np.isnan(final).all()]
-        shared = ~np.any(failing, axis=0) if failing else np.zeros(0, dtype=bool)
+        shared = ~np.any(failing, axis=0)
         judged = {n: f if np.isnan(f[shared]).all() else f[shared] for n, f in finals.items()}
         return {n: self.turn * interval(final).mean for n, final in judged.items()}
 
