@@ -46,10 +46,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             A FloatingPointError: the loss became infinite or not a number.
         """
         self._check_parameters()
-        X, y = validate_data(self, X, y, **CONVERSION)
-        check_classification_targets(y)
-        self._check_images(X)
         with self._unfitted_on(BaseException):
+            X, y = validate_data(self, X, y, **CONVERSION)  # which takes their width for the network's
+            check_classification_targets(y)
+            self._check_images(X)
             return self._fitted(X, y)
 
     def _fitted(self, X: Array, y: Array) -> Self:

@@ -162,6 +162,15 @@ def test_weights_that_the_last_step_made_infinite_are_divergence(digits, train):
         model.predict(digits[0])
 
 
+def test_data_that_are_refused_leave_no_model_that_takes_rows_of_their_width(digits):
+    X, y = digits
+    model = MLP((8,), epochs=1, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="Unknown label type"):
+        model.fit(X[:, :700], y + 0.5)
+    with pytest.raises(NotFittedError):
+        model.predict(X[:, :700])
+
+
 def test_rows_that_are_not_finite_leave_a_model_only_if_it_was_one(digits):
     X, y = digits
     spoilt = np.full_like(X, np.nan)
