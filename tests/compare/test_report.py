@@ -604,6 +604,22 @@ def test_ends_of_an_interval_are_said_in_their_order():
     assert " is 1.2% [1.1%, 1.4%] lower than tpe's" in said
 
 
+def test_a_difference_of_less_than_one_is_said_to_be_higher_by_an_amount_above_zero():
+    tpe = np.array([0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
+    said = headline(summary_of({"tpe": tpe, "A": 1.2 * tpe}, "tpe"), 5)
+    assert " is 20.0% [20.0%, 20.0%] higher than tpe's" in said
+
+
+def test_of_who_alone_found_values_it_is_said_what_was_reached():
+    finals = {"tpe": np.array([1.0, 2.0, math.nan])}
+    reached = "tpe reached a mean loss of 1.5 (after 5 trials, over 2 seeds) on t."
+    assert headline(summary_of(finals, "tpe", finished=False), 5) == reached
+    finals["A"] = np.full(3, math.nan)
+    for baseline in finals:
+        said = headline(summary_of(finals, baseline, finished=False), 5)
+        assert said == reached
+
+
 def test_a_difference_without_a_percentage_is_said_itself():
     tpe = np.array([-0.1, 0.1, -0.2, 0.2, -0.3, 0.3])
     said = headline(summary_of({"tpe": tpe, "A": tpe - 0.0123}, "tpe"), 5)
@@ -770,6 +786,12 @@ def test_a_panel_shows_what_its_title_says(turn, better):
         assert f"time {kind} in one run (s)" in panels[f"Time spent {kind}"].figure
 
 
+@pytest.mark.parametrize("turn", [1.0, -1.0])
+def test_the_difference_with_a_seed_is_that_of_its_two_values(turn):
+    summary = summary_of({"tpe": [1, 2, 3, math.nan], "A": [0.5, 4, math.nan, 1]}, "tpe", turn)
+    assert summary.per_seed("A").tolist() == [-0.5, 2.0]
+
+
 def test_one_seed_of_a_searcher_that_was_just_added_does_not_decide():
     rng = np.random.default_rng(2)
     tpe = 2 + 0.05 * rng.normal(size=20)
@@ -847,6 +869,7 @@ def test_the_numbers_of_a_column_have_the_same_digits():
     assert column([2e6]) == ["2000000"]
     assert column([1.5, 0.0123]) == ["1.5", "0.0123"]  # 122 times smaller
     assert column([1.5, 0.017]) == ["1.500", "0.017"]
+    assert column([math.nan, 0.0025, 0.00125]) == ["–", "0.00250", "0.00125"]
     assert column([]) == []
     assert [p_value(p) for p in (math.nan, 2 / 2**10, 2 / 2**11)] == ["–", "0.002", "< 0.001"]
 
