@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks.mnist import data
+from benchmarks.mnist import CNN, MLP, data
 from benchmarks.mnist.data import SUBSET, load_mnist
-from benchmarks.mnist.objective import Problem, mlp_space
+from benchmarks.mnist.objective import MAKERS, SPACES, Problem, _seed_of, mlp_space, prepared
 
 
 @pytest.fixture
@@ -168,3 +168,55 @@ def test_without_a_network_the_subset_is_used(tmp_path, monkeypatch, capsys):
 def test_what_is_no_source_is_named(wrong):
     with pytest.raises(ValueError, match=f"source={wrong!r}: must be a folder, 'subset' or None"):
         load_mnist(wrong)
+
+
+def test_a_configuration_becomes_the_network_it_describes():
+    shared = {"learning_rate": 0.002, "max_shift": 1}
+    expected = {
+        "mlp": MLP((300, 300), random_state=7, **shared),
+        "wide": MLP(
+            (300, 300), random_state=7, **shared, optimizer="adam", batch_norm=True, schedule="cosine"
+        ),
+        "cnn": CNN(hidden_size=300, random_state=7, **shared),
+    }
+    for model, network in expected.items():
+        layers = {} if model == "cnn" else {"n_layers": 2}
+        found = MAKERS[model]({"hidden_size": 300, **layers, **shared}, 7)
+        assert type(found) is type(network)
+        assert found.get_params() == network.get_params()
+    assert MAKERS["mlp"]({"hidden_size": 40}, 7).hidden_sizes == (40,)
+    assert MAKERS["wide"]({"hidden_size": 40, "schedule": "linear"}, 7).schedule == "linear"
+
+
+@pytest.mark.parametrize("model", SPACES)
+def test_what_a_space_holds_can_be_trained_for_as_many_epochs_as_are_asked_for(model):
+    X, y = load_mnist("subset", quiet=True)
+    for params in sampled(SPACES[model](2), 2):
+        network = MAKERS[model](params, 0).fit(X[:30], y[:30])
+        assert network.n_iter_ == params["epochs"] <= 2
+    longest = {"mlp": 40, "wide": 40, "cnn": 18}[model]
+    epochs = [params["epochs"] for params in sampled(SPACES[model](40), 500)]
+    assert (min(epochs), max(epochs)) == ({"mlp": 10, "wide": 8, "cnn": 6}[model], longest)
+
+
+def sampled(space, n):
+    return space.decode(space.sample(n, np.random.default_rng(0)))
+
+
+def test_luck_is_of_the_configuration_and_of_the_repeat():
+    params = {"hidden_size": 8, "learning_rate": 0.1}
+    seeds = [_seed_of(params, 0), _seed_of(params, 1), _seed_of({**params, "hidden_size": 9}, 0)]
+    assert len(set(seeds)) == 3
+    assert seeds[0] == _seed_of(dict(reversed(params.items())), 0)
+    many = [_seed_of(params, seed) for seed in range(100)]
+    assert 2**30 < max(many) < 2**31
+
+
+def test_the_parts_of_the_digits_have_their_sizes_share_no_row_and_have_each_class_in_its_share():
+    _, y, (train, validation, full, test) = prepared(Problem(n_train=1_000, n_validation=2_000))
+    assert [len(rows) for rows in (train, validation, full, test)] == [1_000, 2_000, 10_000, 2_000]
+    assert len(np.unique(np.concatenate([train, validation, test]))) == 5_000
+    assert full.max() < test.min()
+    shares = np.bincount(y[full]) / 10_000
+    np.testing.assert_allclose(np.bincount(y[train]) / 1_000, shares, atol=1e-3)
+    np.testing.assert_allclose(np.bincount(y[validation]) / 2_000, shares, atol=1e-3)
