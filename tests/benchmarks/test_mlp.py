@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import hpo
 from benchmarks.mnist import CNN, MLP, load_mnist
 from benchmarks.mnist.objective import Problem
-from benchmarks.mnist.training import Network, shifted
+from benchmarks.mnist.training import Network, shifted, train_epochs
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +245,27 @@ def test_the_networks_use_one_thread_whatever_blas_is_set_to(digits, monkeypatch
     assert len(seen) == 2 * (2 + 2) + 1  # of two steps each also forward, and the prediction
     assert all(set(threads) == {1} for threads in seen)
     assert set(before) == {2}
+
+
+def test_an_epoch_takes_these_rows_once_but_for_a_remainder_and_each_in_another_order():
+    X, codes, rows = np.arange(10, dtype=np.float32)[:, None], np.arange(10) % 3, np.arange(1, 10)
+    taken = []
+
+    def step(x, target, optimiser):
+        taken.append(x[:, 0].astype(int))
+        np.testing.assert_array_equal(target, np.eye(3)[codes[taken[-1]]] / 4)
+        return 1.0
+
+    losses = train_epochs(
+        SimpleNamespace(step=step), SimpleNamespace(learning_rate=0.1), X, codes, 3, rows=rows, epochs=6,
+        batch_size=4, schedule="constant", rng=np.random.default_rng(0),
+    )  # fmt: skip
+    assert list(losses) == [1.0] * 6
+    epochs = np.reshape(taken, (6, 8)).tolist()
+    assert all(len(set(epoch)) == 8 and set(epoch) <= set(range(1, 10)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 6
+    assert len({frozenset(epoch) for epoch in epochs}) > 1  # it is not always the same row that sits out
+    np.testing.assert_array_equal(rows, np.arange(1, 10))  # the caller's own are not shuffled
 
 
 def test_a_batch_beyond_the_data_is_all_the_data(digits):

@@ -43,6 +43,12 @@ def test_weights_without_a_gradient_shrink_by_the_decay_times_the_rate_of_each_s
     np.testing.assert_allclose(shrunk, left * kept, rtol=1e-5)
 
 
+def test_the_curve_has_the_mean_loss_of_the_batches_of_each_epoch():
+    X, y = np.zeros((12, 5)), np.arange(12) % 4  # nothing to see: all classes are as probable
+    model = MLP((), learning_rate=1e-9, epochs=2, batch_size=4, random_state=0).fit(X, y)
+    np.testing.assert_allclose(model.loss_curve_, [np.log(4)] * 2, rtol=1e-5)
+
+
 def test_moved_images_reach_pixels_that_are_empty_in_all_of_them():
     X = np.zeros((40, 8, 8))
     X[:, 2:6, 2:6] = np.random.default_rng(0).random((40, 4, 4))

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from benchmarks.__main__ import main
 from benchmarks.mnist import MLP, load_mnist, notes
+from benchmarks.mnist.objective import split
 
 
 def test_it_learns_what_our_network_learns():
@@ -43,3 +46,32 @@ def test_the_procedure_validates_folds_of_each_configuration_and_refits_the_best
     assert notes.whole_seconds(np.zeros((50, 2)), np.zeros(50, int), 0, n_folds) == 10 * 5 + 1
     expected = [(40, p["epochs"], p) for p in notes.configurations(0) for _ in range(n_folds)]
     assert calls == [*expected, (50, best["epochs"], best)]
+
+
+@pytest.mark.parametrize(("folds", "called"), [(0, "scaled"), (2, "whole")])
+def test_what_is_measured_is_the_training_part_in_float64(monkeypatch, folds, called):
+    X, y = np.arange(12_000, dtype=np.float32)[:, None], np.arange(12_000)  # a row says its number
+    monkeypatch.setattr(notes, "load_mnist", lambda source, quiet: (X, y))
+    asked = []
+    for name in ("scaled", "whole"):
+        monkeypatch.setattr(notes, f"{name}_seconds", lambda *a, name=name: asked.append((name, a)) or 8.0)
+    assert notes.measured("somewhere", 3, folds) == 8.0
+    ((name, (rows, labels, *rest)),) = asked
+    assert (name, rest) == (called, [3, 2] if folds else [3])
+    assert rows.dtype == np.float64
+    np.testing.assert_array_equal(labels, split(y)[0])
+    np.testing.assert_array_equal(rows[:, 0], labels)
+
+
+@pytest.mark.parametrize(
+    ("options", "how"), [([], "one epoch of one fold"), (["--folds", "2"], "2 of 5 folds")]
+)
+def test_the_command_says_what_was_measured_and_on_what(monkeypatch, options, how):
+    asked = []
+    monkeypatch.setattr(notes, "measured", lambda *arguments: asked.append(arguments) or 4000.0)
+    done = CliRunner().invoke(main, ["notes", "--data", "digits", "--seed", "3", *options])
+    assert done.output == (
+        f"the notes' procedure: 4,000 s of CPU time, measured on {how} of each configuration; a quarter is "
+        "1,000 s\n"
+    )
+    assert asked == [("digits", 3, 2 if options else 0)]

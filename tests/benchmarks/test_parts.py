@@ -10,6 +10,7 @@ from benchmarks.__main__ import main
 from benchmarks.mnist import MLP
 from benchmarks.mnist.objective import prepared
 from benchmarks.mnist.parts import VARIANTS, Columns, SameSize, as_markdown, as_svg, variant_space
+from hpo.compare import Comparison
 
 
 def test_each_variant_searches_its_own_parts_only():
@@ -29,6 +30,9 @@ def test_the_command_writes_a_row_a_variant_and_draws_them(tmp_path, monkeypatch
         assert f"| {name} |" in done.output
         assert f"| {name} |" in page
     assert "3 trials of gp each, 2 paired seeds. A network is trained on 100 digits" in page
+    cells = Comparison.load(tmp_path / "runs").cells
+    errors = [100 - cell["test"]["test accuracy"] for cell in cells if cell["task"] == "none"]
+    assert f" | {np.mean(errors):.2f} | – | " in page
     drawing = ElementTree.fromstring((folder / "parts.svg").read_text())
     circles = [e for e in drawing.iter() if e.tag.endswith("circle")]
     assert len(circles) == len(VARIANTS) * (2 + 1)  # each seed, and the mean
@@ -55,6 +59,15 @@ def test_the_drawing_needs_no_interval_and_any_range_of_errors():
         assert "nan" not in drawing
         assert drawing.count('text-anchor="middle"') > 3
         assert "nan" not in as_markdown(Columns(errors, errors, errors))
+
+
+def test_the_table_has_what_its_header_says():
+    validation = {"none": np.full(5, 6.0), "all": np.full(5, 5.0)}
+    test = {"none": np.full(5, 8.0), "all": np.full(5, 7.25)}
+    seconds = {"none": np.full(5, 0.5), "all": np.full(5, 1.25)}
+    *_, none, every = as_markdown(Columns(validation, test, seconds)).splitlines()
+    assert none == "| none | 6.00 [6.00, 6.00] | 8.00 [8.00, 8.00] | – | 0.50 |"
+    assert every == "| all | 5.00 [5.00, 5.00] | 7.25 [7.25, 7.25] | -0.75 [-0.75, -0.75] | 1.25 |"
 
 
 def test_a_winner_is_trained_anew_on_as_many_digits_and_tested_on_the_test_part():
