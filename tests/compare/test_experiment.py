@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import hpo
 from hpo.compare import Comparison
@@ -405,6 +406,26 @@ def test_first_points_are_independent_draws_not_the_first_of_an_order():
     space = hpo.Space({"n": hpo.Int(0, 9)})
     drawn = {params["n"] for seed in range(20) for params in initial_design(space, 2, seed)}
     assert len(drawn) > 6
+
+
+def blas_threads(params):
+    return max(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+
+
+def test_a_run_has_one_blas_thread_in_this_process_too(tmp_path):
+    task = hpo.Task(blas_threads, SPACE, test=lambda params, seed: blas_threads(params))
+    with threadpool_limits(2):
+        assert blas_threads({}) == 2
+        found = run(tmp_path, tasks={"toy": task}, searchers=["random"], n_trials=2, repeats=1)
+        assert blas_threads({}) == 2
+    assert found.dataframe().value.tolist() == [1, 1]
+    assert found.cells[0]["test"] == {"score": 1}
+    assert 0 < found.cells[0]["test_seconds"] < 60
+
+
+def test_there_are_as_many_first_points_as_are_asked_for_where_the_space_has_hardly_more():
+    space = hpo.Space({"n": hpo.Int(1, 10)})
+    assert [len(initial_design(space, 8, seed)) for seed in range(20)] == [8] * 20
 
 
 def test_only_as_many_trials_are_shared_as_the_space_has_points(tmp_path):
