@@ -408,6 +408,26 @@ def test_first_points_are_independent_draws_not_the_first_of_an_order():
     assert len(drawn) > 6
 
 
+@pytest.mark.parametrize(
+    ("n_trials", "asked", "n_initial"), [(36, None, 10), (8, None, 2), (2, None, 0), (4, 9, 4), (4, 1, 1)]
+)
+def test_the_first_points_are_ten_or_a_third_of_the_trials_or_as_many_as_asked(
+    tmp_path, n_trials, asked, n_initial
+):
+    task = hpo.Task(truth, SPACE)
+    found = run(tmp_path, tasks={"toy": task}, searchers=["random"], n_trials=n_trials, n_initial=asked)
+    assert found.plan["n_initial"] == n_initial
+    assert found.dataframe().groupby("seed").initial.sum().tolist() == [n_initial] * 2
+
+
+def test_every_searcher_is_run_with_a_seed_before_any_is_with_the_next(tmp_path):
+    found = run(tmp_path, n_trials=1)
+    in_time = sorted(found.cells, key=lambda cell: cell["finished"])
+    assert [(cell["seed"], cell["searcher"]) for cell in in_time] == [
+        (0, "wide"), (0, "tpe"), (1, "wide"), (1, "tpe"),
+    ]  # fmt: skip
+
+
 def blas_threads(params):
     return max(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
 
