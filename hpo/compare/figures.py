@@ -52,7 +52,7 @@ def against_time(groups: Mapping[str, Runs], metric: str) -> go.Figure:
             continue
         # To the end of the slowest run, where the curve has come down to the final mean.
         end, start = float(np.max(own[:, -1])), max(min(starts), 1e-9)
-        times = np.geomspace(start, end, 160) if is_log else np.linspace(0, end, 160)
+        times = np.geomspace(start, max(start, end), 160) if is_log else np.linspace(0, end, 160)
         values = _finished(by_time(group, times), group)
         _curve(figure, name, list(groups), times, values)
     if is_log:

@@ -452,6 +452,16 @@ def test_times_far_apart_are_on_a_log_scale_and_a_curve_ends_with_its_runs(secon
         assert [line.x[0], line.x[-1], line.y[-1]] == pytest.approx([first, end, 2.0])
 
 
+def test_a_first_trial_that_takes_no_time_has_a_place_on_a_log_scale():
+    curve = np.linspace(3, 2, 30)
+    figure = against_time({"slow": steady(curve, 1.0), "fast": steady(curve, 0.0)}, "loss")
+    assert figure.layout.xaxis.type == "log"
+    slow, fast = (figure.data[i] for i in (1, 3))
+    assert slow.x[0] > 0
+    assert (slow.x[-1], slow.y[-1]) == (pytest.approx(30), 2)
+    assert np.isfinite(fast.x).all()
+
+
 def test_a_searcher_that_was_not_run_has_no_curve():
     fine = steady(np.ones(3), 1.0)
     nothing = np.full((5, 3), np.nan)
