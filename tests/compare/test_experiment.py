@@ -13,7 +13,7 @@ import textwrap
 import threading
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,6 +50,19 @@ class Shifted:
 
     def loss(self, params):
         return truth(params) + self.by
+
+
+@dataclass(frozen=True)
+class Cached:
+    by: float
+    cache: float = field(repr=False)
+
+    def loss(self, params):
+        return truth(params) + self.by
+
+    @classmethod
+    def usual(cls, params):
+        return cls(0, 0).loss(params)
 
 
 class Plain:
@@ -278,6 +291,7 @@ def test_what_is_held_is_told_whatever_it_is_and_data_are_not():
     data = np.zeros((3, 2))
     assert held(cycle).endswith("cycle(cycle=function, data=ndarray(3, 2))")
     assert held(list(range(101))) == "list of 101"
+    assert held([0] * 100).startswith("(0, 0, 0, ")
     assert held({"b", "a"}) == "{'a', 'b'}"
     assert held(functools.partial(scaled(2), plus=1)).endswith(
         "loss(plus=0.0, by=2), args=(), keywords=dict(plus=1))"
@@ -287,6 +301,11 @@ def test_what_is_held_is_told_whatever_it_is_and_data_are_not():
     for _ in range(20):
         deep = [deep]
     assert held(deep) == "((((((list))))))"
+
+    cached = Cached(1, 2)
+    assert held(cached) == "Cached(by=1)"
+    assert fingerprint(cached.loss) == "Cached.loss of Cached(by=1)"
+    assert [fingerprint(f) for f in (math.sqrt, Cached.usual)] == ["sqrt", "Cached.usual"]
 
     def unfilled():
         return later
