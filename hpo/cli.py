@@ -81,6 +81,8 @@ def export(where: str, table: Path, name: str | None) -> None:
         # Half a character, as in names of files that are no UTF-8, is escaped.
         frame.to_csv(table, index=False, mode="x", errors="backslashreplace")
     except OSError as error:
+        if not isinstance(error, FileExistsError):
+            table.unlink(missing_ok=True)  # of a full disk: half a table, which would stand in the way
         raise click.ClickException(f"TABLE={str(table)!r}: {error.strerror or error}") from error
 
 

@@ -1,5 +1,7 @@
 """The command shows and exports stored studies as they stand, and leaves them so."""
 
+import resource
+
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -57,6 +59,19 @@ def test_trials_are_exported_a_row_each_and_never_over_a_file(file, tmp_path):
     assert "File exists" in command("export", file, table).output
     assert table.read_bytes() == written
     assert "nowhere" in command("export", file, tmp_path / "nowhere" / "trials.csv").output
+
+
+def test_half_a_table_that_a_full_disk_leaves_is_removed(file, tmp_path):
+    table = tmp_path / "trials.csv"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, before[1]))
+    try:
+        refused = command("export", file, table)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "File too large" in refused.output
+    assert not table.exists()
+    assert command("export", file, table).exit_code == 0
 
 
 def test_text_that_no_file_can_hold_is_exported_escaped(tmp_path):
