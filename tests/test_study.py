@@ -45,7 +45,8 @@ def test_minimize_and_maximize_are_mirror_images():
 
 
 @pytest.mark.parametrize(
-    "returned", [None, "1.5", True, 1j, math.nan, math.inf, 10**400, [1.0], np.array(1.0), object()]
+    "returned",
+    [None, "1.5", True, 1j, math.nan, math.inf, 10**400, [1.0], np.ones(1), np.array(True), object()],
 )
 def test_a_result_that_is_no_number_fails_its_trial_only(returned):
     values = iter([1.0, returned, 2.0])
@@ -55,6 +56,16 @@ def test_a_result_that_is_no_number_fails_its_trial_only(returned):
     assert [str(t.state) for t in study.trials] == ["complete", "failed", "complete"]
     assert study.trials[1].failure == "invalid value"
     assert "must be a finite real number" in study.trials[1].reason
+
+
+def test_a_result_without_dimensions_is_the_number_that_it_holds():
+    study = hpo.minimize(
+        lambda p: np.array(0.25), SPACE, searcher=Uniform(), n_trials=1, seed=0, progress=False
+    )
+    trial = study.ask()
+    assert study.best_value == 0.25
+    assert study.tell(trial, np.array(-1, dtype=np.int8), reports={3: np.array(2.5)}).value == -1.0
+    assert study.trials[-1].reports == {3: 2.5}
 
 
 def test_a_negative_zero_is_kept_as_zero(tmp_path):

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import math
 import os
 import socket
 import struct
@@ -25,6 +26,7 @@ FILES = (
 MNIST_SHA256 = "c2069063c1105f2bf96266aef1ff68c6e13bdda7a54e37bf19c16f1db24efc83"
 CONNECT_SECONDS = 2.0  # how long to wait for OpenML before the shipped subset is used
 STALL_SECONDS = 20.0  # how long a download may stand still
+MAX_AXES = 3  # of images: one for them, two for their pixels
 
 Digits = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -140,11 +142,11 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: damaged or downloaded in part only ({error})") from None
     n_axes = raw[3] if len(raw) >= 4 and raw[:3] == b"\x00\x00\x08" else 0
-    if not n_axes or len(raw) < 4 + 4 * n_axes:
+    if not 1 <= n_axes <= MAX_AXES or len(raw) < 4 + 4 * n_axes:
         raise ValueError(f"{path}: is not an IDX file of unsigned bytes")
     shape = struct.unpack(f">{n_axes}I", raw[4 : 4 + 4 * n_axes])
     body = np.frombuffer(raw, np.uint8, offset=4 + 4 * n_axes)
-    if body.size != np.prod(shape):
+    if body.size != math.prod(shape) or not body.size:
         raise ValueError(f"{path}: has {body.size} values where its header says {shape}: downloaded in part?")
     return body.reshape(shape)
 

@@ -46,7 +46,8 @@ def compare(
 
     All searchers have the same budget and, but for grid, the same first points per seed, drawn
     independently from the space. Cells run in processes of their own with one BLAS thread each. A
-    finished cell is on disk and is not run again: an interrupted comparison goes on where it was.
+    finished cell is on disk and is not run again: an interrupted comparison goes on where it was. What the
+    code of an objective does is not looked at: choose another `out`, or another task's name, when it changes.
 
     Parameters
     ----------

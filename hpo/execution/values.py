@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from hpo.checks import as_float, is_real, is_whole
+from hpo.checks import as_float, is_real, is_whole, plain
 
 LAST_STEP = 2**63 - 1  # pruners compare steps as 64-bit integers
 LONGEST_REASON = 2_000  # characters: a reason is kept with its trial, whatever an objective puts into it
@@ -28,15 +28,16 @@ def checked_step(step: Any) -> int:
 
 
 def checked_value(value: Any) -> float:
-    """`value` as a finite float.
+    """`value` as a finite float; an array or tensor without dimensions counts as the number that it holds.
 
     Raises
     ------
     ValueError
-        If it is anything else: a bool, None, a string, a complex number, an array, NaN, infinite.
+        If it is anything else: a bool, None, a string, a complex number, another array, NaN, infinite.
     """
     if type(value) is float and math.isfinite(value):  # what nearly all are
         return value + 0.0  # -0.0 becomes 0.0, which databases keep as it is
+    value = plain(value)
     if not is_real(value):
         raise ValueError(f"value={shown(value)} ({type(value).__name__}): must be a finite real number")
     try:

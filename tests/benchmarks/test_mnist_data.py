@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import shutil
 import socket
+import struct
 from http.client import BadStatusLine, IncompleteRead
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.mnist import CNN, MLP, data
-from benchmarks.mnist.data import SUBSET, load_mnist
+from benchmarks.mnist.data import SUBSET, load_mnist, read_idx
 from benchmarks.mnist.objective import MAKERS, SPACES, Problem, _seed_of, mlp_space, prepared
 
 
@@ -77,6 +78,18 @@ def test_a_file_downloaded_in_part_is_named(folder, keep):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ValueError, match=path.name):
         load_mnist(folder, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("shape", "body"),
+    [((1,) * 72, b"x"), ((2**32 - 1, 2**32 - 1), b"x"), ((2**32 - 1, 2**32 - 1, 0), b""), ((), b"x")],
+    ids=["axes", "overflow", "empty", "none"],
+)
+def test_a_header_that_cannot_be_true_is_refused_with_the_file(tmp_path, shape, body):
+    file = tmp_path / "train-images-idx3-ubyte"
+    file.write_bytes(bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape) + body)
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte: (is not an IDX file|has . values where)"):
+        read_idx(file)
 
 
 def test_a_missing_file_is_named(folder):
