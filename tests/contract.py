@@ -3,6 +3,7 @@
 Subclass `SearcherContract` and give it `make`, a function that returns a fresh searcher.
 """
 
+import contextlib
 import copy
 import json
 import math
@@ -14,10 +15,13 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import hpo
-from hpo.searchers.base import generator
+from hpo.searchers.base import SearchSpaceExhausted, generator
 from hpo.trial import History
+from tests.strategies import spaces
 
 SPACES = {
     "mixed": lambda: hpo.Space(
@@ -104,6 +108,25 @@ class SearcherContract:
             assert all(type(v) in (int, float, str, bool) for v in suggestion.params.values())
             assert json.loads(json.dumps(suggestion.info, allow_nan=False)) == suggestion.info
         assert capfd.readouterr() == ("", "")
+
+    @settings(
+        max_examples=20,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )
+    @given(space=spaces(), seed=st.integers(0, 99))
+    def test_any_space_is_searched_and_its_end_is_reached_when_all_is_tried(self, space, seed):
+        pairs = []
+        with contextlib.suppress(SearchSpaceExhausted):
+            for n in range(1, 11):
+                pairs = run(self.make(), space, n, seed, pairs=pairs)
+        tried = params_of(pairs)
+        assert [space.canonical(params) for params in tried] == tried
+        listed = space.enumerate(5000)
+        if listed is not None and not self.repeats:
+            assert len({*space.keys(space.encode(tried))}) == len(tried)
+        if len(tried) < 10:
+            assert {*space.keys(space.encode(tried))} == {*space.keys(listed)}
 
     @pytest.mark.parametrize("name", SPACES)
     def test_resumed_at_any_trial_it_goes_on_as_if_uninterrupted(self, name):

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpo.space import Categorical, Float, InfeasibleSpaceError, Int, Ordinal, Space, SpaceError
+from tests.strategies import spaces
 
 MIXED = Space(
     {
@@ -470,39 +471,6 @@ def test_the_conditions_of_a_set_have_one_order_in_every_process():
 
 def test_the_size_of_a_huge_space_overflows_quietly():
     assert Space({f"i{j}": Int(0, 2**53) for j in range(50)}).size == np.inf
-
-
-@st.composite
-def spaces(draw):
-    """Any space whose conditions point to discrete parameters before it."""
-    parameters = {}
-    for i in range(draw(st.integers(1, 6))):
-        parents = [(n, p) for n, p in parameters.items() if np.isfinite(p.n_cells)]
-        when = None
-        if parents and draw(st.booleans()):
-            name, parent = draw(st.sampled_from(parents))
-            indices = draw(st.sets(st.integers(0, int(parent.n_cells) - 1), min_size=1, max_size=3))
-            when = {name: [parent.value(parent.first + i * parent.grid_step) for i in indices]}
-        low, width = draw(st.integers(-1000, 1000)), draw(st.integers(0, 300))
-        parameters[f"p{i}"] = draw(
-            st.sampled_from(
-                [
-                    Float(low / 7, low / 7 + width / 3, when=when),
-                    Float(10.0 ** (low / 4), 10.0 ** (low / 4 + width / 10), log=True, when=when),
-                    Float(
-                        low / 10,
-                        low / 10 + width / 8,
-                        step=draw(st.sampled_from([0.1, 0.25, 1 / 3])),
-                        when=when,
-                    ),
-                    Int(low, low + width, step=draw(st.integers(1, 9)), when=when),
-                    Int(abs(low) + 1, abs(low) + 1 + width, log=True, when=when),
-                    Ordinal([2**i for i in range(1 + width % 9)], when=when),
-                    Categorical([*"abcdefghi"[: 1 + width % 9]], when=when),
-                ]
-            )
-        )
-    return Space(parameters)
 
 
 def test_the_upper_end_of_the_cube_is_the_last_step_to_the_bit():
