@@ -218,7 +218,8 @@ class Study(Results):
         value : float, optional
             What the objective gave; anything that is no finite real number fails the trial.
         state : {"complete", "failed", "pruned", "cancelled"}, optional
-            Needed where there is no value.
+            Needed where there is no value. To searchers a failed trial says that its like may fail, a
+            cancelled one nothing.
         reason : str or exception, optional
             Kept with the trial, as text.
         reports : mapping of int to float, optional

@@ -134,7 +134,8 @@ class History:
     X : (n, d) array
         Finished trials in the order of their numbers, encoded by ``Space.encode``; NaN: inactive.
     y : (n,) array
-        Values to minimise; NaN where a trial has none (failed, cancelled).
+        Values to minimise; NaN where a trial has none: `failed` says which of them failed, as one that was
+        cancelled did not.
     numbers : (n,) int array
         Trial numbers.
     infos : sequence of n mappings
@@ -167,7 +168,7 @@ class History:
 
     @property
     def failed(self) -> NDArray[np.bool_]:
-        """Which finished trials have none, (n,)."""
+        """Which finished trials failed, (n,): they have no value, and were not cancelled."""
         return np.isnan(self.y)
 
     @classmethod

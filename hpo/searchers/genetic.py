@@ -110,7 +110,7 @@ class _Family:
         self.space = space
         self.rng = rng
         self.crossover_probability = crossover_probability
-        y = np.where(history.failed, np.inf, history.y)
+        y = np.where(history.complete, history.y, np.inf)
         # A slice, since one look at a time at a long history is slow.
         moves = np.array([_number_of(info.get("move")) for info in history.infos[:]])
         self.climb = replay(history.X, y, moves == NUMBER["climb"])

@@ -184,6 +184,7 @@ def _with_fantasies(posterior: Posterior, features: Features, history: History) 
 
 def _success(features: Features, history: History, prior: Prior) -> Posterior:
     """Process of +1 where trials succeeded and -1 where they failed, over the latest of them."""
-    label = np.where(history.failed, -1.0, 1.0)[-MAX_FIT:]
-    data = Data(features(history.X[-MAX_FIT:]), label, features.lengths, np.zeros(len(label)))
+    ended = np.flatnonzero(history.complete | history.failed)[-MAX_FIT:]  # what was cancelled says nothing
+    label = np.where(history.failed[ended], -1.0, 1.0)
+    data = Data(features(history.X[ended]), label, features.lengths, np.zeros(len(label)))
     return fit(data, prior.starts(features.n_lengths)[:1], 20, prior)[0]

@@ -164,3 +164,15 @@ def test_first_points_have_a_value_for_all_that_exists_only_with_some_numbers_of
     for seed in range(5):
         found = hpo.minimize(lambda params: 0.0, space, n_trials=6, seed=seed, progress=False).trials
         assert [space.canonical(trial.params) for trial in found] == [trial.params for trial in found]
+
+
+def test_a_trial_that_was_cancelled_is_no_failure_and_leaves_its_neighbours_their_promise():
+    def distance(state):
+        study = hpo.Study({"x": Float(0, 1)}, searcher="gp", seed=0)
+        for x in np.linspace(0.04, 0.96, 8):
+            study.add_trial({"x": x}, (x - 0.5) ** 2)
+        for x in (0.48, 0.49, 0.5, 0.51, 0.52):
+            study.add_trial({"x": x}, None, state)
+        return abs(study.ask().params["x"] - 0.5)
+
+    assert distance("cancelled") < 0.02 < distance("failed")
