@@ -23,7 +23,7 @@ from benchmarks.options import folder_of, jobs_option, said_plainly
 from hpo.compare import Comparison
 from hpo.compare.curves import runs
 from hpo.compare.digits import with_interval
-from hpo.compare.statistics import Interval, interval, paired
+from hpo.compare.statistics import FEWEST, Interval, interval, paired
 from hpo.plots import BLUE
 
 N_REFITS = 5
@@ -82,7 +82,7 @@ def command(data: str, trials: int, seeds: int, out: str, into: str | None, jobs
         f"{trials} trials of gp each, {seeds} paired seeds. A network is trained on {problem.n_train:,} "
         f"digits and validated on {problem.n_validation:,}; the best configuration of a search is trained "
         f"{N_REFITS} times more and tested on {len(test):,} digits, which nothing has seen. Means over "
-        "searches with 95% bootstrap intervals."
+        f"searches{' with 95% bootstrap intervals' if seeds >= FEWEST else '; too few for intervals'}."
     )
     table = as_markdown(columns)
     (folder / "parts.md").write_text(

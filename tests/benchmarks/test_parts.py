@@ -30,6 +30,7 @@ def test_the_command_writes_a_row_a_variant_and_draws_them(tmp_path, monkeypatch
         assert f"| {name} |" in done.output
         assert f"| {name} |" in page
     assert "3 trials of gp each, 2 paired seeds. A network is trained on 100 digits" in page
+    assert "Means over searches; too few for intervals.\n" in page
     cells = Comparison.load(tmp_path / "runs").cells
     errors = [100 - cell["test"]["test accuracy"] for cell in cells if cell["task"] == "none"]
     assert f" | {np.mean(errors):.2f} | – | " in page
