@@ -44,7 +44,6 @@ class Ledger:
         self._encoded = np.empty((16, len(space))), 0  # and how many rows of it are; replaced as one
         self._y: Array = np.empty(16)
         self._finished: NDArray[np.bool_] = np.zeros(16, dtype=bool)
-        self._cancelled: NDArray[np.bool_] = np.zeros(16, dtype=bool)
         self._numbers = np.arange(16)
         self._prefix = 0  # all rows before it are finished
         self._best: int | None = None
@@ -147,7 +146,6 @@ class Ledger:
                 value = trial.reports[max(trial.reports)]
         self._y[i] = np.nan if value is None else self.sign * value
         self._finished[i] = True
-        self._cancelled[i] = trial.state is TrialState.CANCELLED
         while self._prefix < len(self) and self._finished[self._prefix]:
             self._prefix += 1
         if trial.state is TrialState.COMPLETE:
@@ -159,7 +157,6 @@ class Ledger:
         # Doubling into new arrays: views that searchers hold keep the old ones.
         self._y = np.concatenate([self._y, np.empty_like(self._y)])
         self._finished = np.concatenate([self._finished, np.zeros_like(self._finished)])
-        self._cancelled = np.concatenate([self._cancelled, np.zeros_like(self._cancelled)])
         self._numbers = np.arange(len(self._y))
 
 
@@ -185,8 +182,11 @@ class _LazyHistory(History):
 
     @cached_property
     def failed(self) -> NDArray[np.bool_]:
-        ledger, seen, _ = vars(self)["_columns"]
-        return _read_only(np.isnan(self.y) & ~ledger._cancelled[seen])
+        ledger, _, _ = vars(self)["_columns"]
+        failed = np.isnan(self.y)
+        for row in np.flatnonzero(failed):
+            failed[row] = ledger.trials[self.numbers[row]].state is not TrialState.CANCELLED
+        return _read_only(failed)
 
     @cached_property
     def infos(self) -> Sequence[Mapping[str, Any]]:

@@ -26,6 +26,7 @@ from hpo.trial import Trial, own
 
 DESIGN = 0x68706F  # keeps the stream of the initial design apart from those of the suggestions
 PACKAGES = ("hpo", "numpy", "scipy", "scikit-learn", "deap", "optuna")
+NOT_INSTALLED = "not installed"
 
 
 class InterruptedCell(Exception):
@@ -117,7 +118,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
+            found[package] = NOT_INSTALLED
     return found
 
 

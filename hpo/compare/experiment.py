@@ -16,14 +16,12 @@ import cloudpickle
 import joblib
 
 from hpo.checks import number_of_jobs, path_of, truth, whole, whole_or_none
-from hpo.compare.cell import Cell, InterruptedCell, run_cell, versions, write_json
+from hpo.compare.cell import NOT_INSTALLED, Cell, InterruptedCell, run_cell, versions, write_json
 from hpo.compare.comparison import Comparison
 from hpo.compare.fingerprint import fingerprint, held
 from hpo.compare.progress import CellProgress
 from hpo.compare.task import Task
 from hpo.searchers import SEARCHERS, Searcher, resolve
-from hpo.searchers.base import generator
-from hpo.trial import History
 from hpo.warn import replaced_workers_unsaid
 
 EVERY_SEARCHER = tuple(SEARCHERS)
@@ -98,7 +96,7 @@ def compare(
     folder = _folder(out)
     cells = list(_cells(tasks, labelled, n_trials, range(seed, seed + repeats), initial, folder))
     waiting = [cell for cell in cells if not _is_finished(cell)]
-    _check_installed({cell.searcher: tasks[cell.task].space for cell in waiting}, labelled)
+    _check_installed(waiting, labelled)
     plan = {
         "tasks": {name: {"metric": task.metric, "unit": task.unit} for name, task in tasks.items()},
         "searchers": list(labelled),
@@ -142,15 +140,16 @@ def _cells(
             yield Cell(task_name, label, seed, n_trials, initial, definition, libraries[label], path)
 
 
-def _check_installed(spaces: Mapping[str, Any], searchers: Mapping[str, Searcher]) -> None:
-    """Ask each searcher once: one that lacks its library would say so when all others had run."""
-    for label, space in spaces.items():
-        try:
-            searchers[label].suggest(space, History.build(space, [], []), generator(0, 0))
-        except ImportError as error:
-            raise ImportError(f"{error}; or leave {label!r} out of `searchers`") from error
-        except Exception:
-            continue  # its own runs say what else is wrong with it, and the others' are kept
+def _check_installed(cells: Iterable[Cell], searchers: Mapping[str, Searcher]) -> None:
+    """Refuse a searcher of ours whose library is missing: it would say so when all others had run."""
+    for cell in cells:
+        kind = type(searchers[cell.searcher])
+        missing = [name for name, found in cell.libraries.items() if found == NOT_INSTALLED]
+        if missing and (kind.__module__, kind.__name__) in SEARCHERS.values():
+            raise ImportError(
+                f"searcher {cell.searcher!r} needs {' and '.join(missing)}: pip install {' '.join(missing)}, "
+                "or leave it out of `searchers`"
+            )
 
 
 def _is_finished(cell: Cell) -> bool:
