@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,9 +78,11 @@ def expanded_tail(n: int, confidence: float) -> float:
     return float(stats.norm.cdf(-math.sqrt(n / (n - 1)) * t))
 
 
+@lru_cache(maxsize=4)  # a report asks for the same hundreds of times, and drawing them is most of an interval
 def _shares(n: int) -> Array:
     """Share of each observation in each resample, (B, n): the means of all columns are one product."""
     shares: Array = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
+    shares.setflags(write=False)
     return shares
 
 
