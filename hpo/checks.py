@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 from typing import Any, TypeGuard
 
+import numpy as np
+
 
 def whole(name: str, value: Any, least: int, *, unit: str = "") -> int:
     """`value` as an int; NumPy's integers are whole numbers, booleans are not.
@@ -96,9 +98,14 @@ def takes(n: int, function: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Scalars of NumPy, and arrays and tensors without dimensions, become Python's own; all else stays."""
+    """Scalars of NumPy, and arrays and tensors without dimensions, become Python's own; all else stays.
+
+    So does what is masked, such as the mean of nothing but masked numbers: its item is 0.0.
+    """
     item = getattr(value, "item", None)
-    return item() if item is not None and getattr(value, "ndim", None) == 0 else value
+    if item is None or getattr(value, "ndim", None) != 0 or np.ma.is_masked(value):
+        return value
+    return item()
 
 
 def _allowed(least: int, unit: str = "") -> str:

@@ -343,6 +343,14 @@ def test_arrays_without_dimensions_are_values():
     assert repr(params) == repr({"x": 0.5, "n": 2, "on": True})
 
 
+def test_a_masked_value_is_none():
+    # As scikit-learn's cv_results_ has where a configuration lacks a parameter.
+    space = Space({"x": Float(-1, 1), "n": Int(0, 3), "level": Ordinal([0.0, 1.0])})
+    for name in space.names:
+        with pytest.raises(SpaceError, match=f"parameter '{name}'=masked: must be"):
+            space.canonical({"x": 0.5, "n": 2, "level": 1.0, name: np.ma.masked})
+
+
 @pytest.mark.parametrize(
     ("parameter", "values"),
     [

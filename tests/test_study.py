@@ -46,7 +46,10 @@ def test_minimize_and_maximize_are_mirror_images():
 
 @pytest.mark.parametrize(
     "returned",
-    [None, "1.5", True, 1j, math.nan, math.inf, 10**400, [1.0], np.ones(1), np.array(True), object()],
+    [
+        *(None, "1.5", True, 1j, math.nan, math.inf, 10**400, [1.0], np.ones(1), np.array(True), object()),
+        *(np.ma.masked, np.ma.mean(np.ma.masked_all(3))),
+    ],
 )
 def test_a_result_that_is_no_number_fails_its_trial_only(returned):
     values = iter([1.0, returned, 2.0])
