@@ -2,6 +2,7 @@
 
 import atexit
 import errno
+import functools
 import json
 import os
 import resource
@@ -266,6 +267,27 @@ def test_bad_options_and_objectives_are_refused_before_any_trial():
         study.optimize(3, n_trials=1)
     with pytest.raises(ValueError, match="cannot be sent to a worker"):
         study.optimize(lambda p: lock and 1.0, n_trials=1, n_jobs=2)
+    assert study.trials == ()
+
+
+async def awaited(params):
+    return 1.0
+
+
+def stepwise(params, trial):
+    yield 1.0
+
+
+class Awaited:
+    async def __call__(self, params):
+        yield 1.0
+
+
+@pytest.mark.parametrize("objective", [awaited, stepwise, Awaited(), functools.partial(stepwise, trial=None)])
+def test_an_objective_whose_call_only_begins_it_is_refused_before_any_trial(objective):
+    study = hpo.Study(SPACE, seed=0)
+    with pytest.raises(ValueError, match=r"objective=.*: must return a number; a call of an async function"):
+        study.optimize(objective, n_trials=1)
     assert study.trials == ()
 
 

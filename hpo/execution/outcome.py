@@ -82,10 +82,16 @@ def adapted(objective: Objective) -> Adapted:
     Raises
     ------
     ValueError
-        If it is no function, takes other arguments, or `trial` where params come, as Optuna's objectives do.
+        If it is no function, is an async one or a generator, takes other arguments, or `trial` where params
+        come, as Optuna's objectives do.
     """
     if not callable(objective):
         raise ValueError(f"objective={objective!r}: must be a function of params, or of params and trial")
+    if _only_begins(objective) or _only_begins(type(objective).__call__):
+        raise ValueError(
+            f"objective={shown(objective)}: must return a number; a call of an async function or a generator "
+            "only begins it"
+        )
     try:
         signature = inspect.signature(objective)
     except (TypeError, ValueError):  # some functions of C say nothing of themselves
@@ -102,6 +108,11 @@ def adapted(objective: Objective) -> Adapted:
         return objective
     _check_takes(objective, signature, None)
     return lambda params, trial: objective(params)
+
+
+def _only_begins(function: Any) -> bool:
+    kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    return any(is_one(function) for is_one in kinds)
 
 
 def _check_takes(objective: Objective, signature: inspect.Signature, *given: Any, **named: Any) -> None:
