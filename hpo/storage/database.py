@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from hpo.storage.connection import connect
+from hpo.storage.connection import connect, sqlite_path
 from hpo.storage.errors import QUEUE_SECONDS, StorageError, damaged, explained
 
 T = TypeVar("T")
@@ -36,6 +36,9 @@ class Database:
         self.shown = str(storage) if self.is_sqlite else self.engine.url.render_as_string()  # no password
         # One connection to a file for all transactions: to hand it out costs as much as a statement.
         self._connection = self.engine.connect() if self.is_sqlite else None
+        path = sqlite_path(storage)
+        self._place = None if path is None else path.resolve()  # a link may lead elsewhere later
+        self._file = None if self._place is None else self._place.stat()
         self._lock = threading.RLock()
 
     def transact(self, work: Callable[[Connection], T]) -> T:
@@ -47,7 +50,7 @@ class Database:
         Raises
         ------
         StorageError
-            If the database is damaged, full or out of reach.
+            If the database is damaged, full, out of reach or no longer in its place.
         """
         failed: float | None = None  # when it first did: to be queued and to search may take longer
         while True:
@@ -80,6 +83,11 @@ class Database:
     def _once(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction; an error undoes it."""
         if self._connection is not None:
+            if not self._is_in_place():  # with a write-ahead log SQLite would not notice
+                raise StorageError(
+                    f"storage={self.shown!r}: was moved, replaced or deleted while this study was open; go "
+                    "on with hpo.load_study where it is now"
+                )
             driver: Any = self._connection.connection.driver_connection
             if driver.in_transaction:  # an exception came in the middle of SQLAlchemy itself
                 self._connection.rollback()
@@ -88,6 +96,17 @@ class Database:
                 return work(self._connection)
         with self.engine.begin() as connection:
             return work(connection)
+
+    def _is_in_place(self) -> bool:
+        """Whether the file that is open is still the one at its path."""
+        if self._place is None or self._file is None:
+            return True
+        try:
+            return os.path.samestat(self._place.stat(), self._file)
+        except FileNotFoundError:
+            return False
+        except OSError:  # a folder that may no longer be looked into: the file is open all the same
+            return True
 
     def _patience(self, error: DBAPIError) -> float:
         """Seconds for which this error may pass by itself."""

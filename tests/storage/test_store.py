@@ -474,6 +474,43 @@ def test_a_definition_that_was_changed_is_damage(tmp_path):
         hpo.load_study(file)
 
 
+@pytest.mark.parametrize("library", ["sqlite3", "pysqlite3"])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_was_moved_while_a_study_is_open_is_told_at_once(tmp_path, library, replaced):
+    # With a write-ahead log SQLite itself notices nothing, and trials would go where nobody finds them.
+    pytest.importorskip(library)
+    file, moved = tmp_path / "runs.db", tmp_path / "moved.db"
+    storage = f"sqlite+pysqlite3:///{file}" if library == "pysqlite3" else file
+    study = hpo.minimize(loss, SPACE, searcher="random", n_trials=2, seed=0, storage=storage, progress=False)
+    trial = study.ask()
+    file.rename(moved)
+    for log in tmp_path.glob("runs.db-wal"):
+        log.rename(f"{moved}-wal")
+    if replaced:
+        hpo.Study(SPACE, searcher="random", seed=1, storage=file, name="other")
+    message = "storage='.*runs.db': was moved, replaced or deleted while this study was open; go on with hpo"
+    for do in (study.ask, lambda: study.tell(trial, 1.0)):
+        with pytest.raises(StorageError, match=message):
+            do()
+    moved.rename(file)
+    for log in tmp_path.glob("moved.db-wal"):
+        log.rename(f"{file}-wal")
+    study.tell(trial, 1.0)
+    assert [t.value for t in hpo.load_study(storage).trials] == [t.value for t in study.trials]
+
+
+def test_a_link_may_lead_elsewhere_while_a_study_is_open(tmp_path):
+    latest = tmp_path / "latest.db"
+    studies = []
+    for n in (1, 2):
+        latest.unlink(missing_ok=True)
+        latest.symlink_to(tmp_path / f"{n}.db")
+        studies.append(hpo.Study(SPACE, searcher="random", seed=n, storage=latest))
+    for n, study in enumerate(studies, 1):
+        study.optimize(loss, n_trials=n, progress=False)
+        assert len(hpo.load_study(tmp_path / f"{n}.db").trials) == n
+
+
 def test_trials_of_a_study_that_is_gone_are_damage(tmp_path):
     file = tmp_path / "runs.db"
     for name in ("a", "b"):
