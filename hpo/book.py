@@ -14,6 +14,7 @@ from hpo.execution.values import shown
 from hpo.interrupts import Undisturbed
 from hpo.ledger import Ledger
 from hpo.trial import Trial, TrialState, is_handed_out_of
+from hpo.warn import warn
 
 
 class Book:
@@ -30,6 +31,7 @@ class Book:
     def __init__(self, ledger: Ledger, store: Any = None) -> None:
         self.ledger = ledger
         self._store = store
+        self._is_copy_of_stored = False
         self._lock = threading.RLock()
         self._begun: dict[int, float] = {}  # monotonic: a wall clock may be set while a trial runs
         if store is not None:
@@ -153,6 +155,7 @@ class Book:
 
     def _put(self, propose: Callable[[Sequence[Trial]], Trial]) -> Trial:
         if self._store is None:
+            self._say_where()
             trial = propose(())
         else:
             trial = self._store.put(self.ledger.trials, self.ledger.unfinished, propose)
@@ -160,18 +163,37 @@ class Book:
         return trial
 
     def _end(self, trial: Trial) -> Trial:
-        kept: Trial = trial if self._store is None else self._store.end(trial)
+        if self._store is None:
+            self._say_where()
+        else:
+            trial = self._store.end(trial)
         self._begun.pop(trial.number, None)
-        self.ledger.replace(kept)
-        return kept
+        self.ledger.replace(trial)
+        return trial
 
     def _merge(self, changed: Sequence[Trial]) -> None:
         for trial in changed:
             self.ledger.merge(trial)
 
+    def _say_where(self) -> None:
+        """Say, the first time, that what is recorded in a copy of a stored study is not in its storage."""
+        if self._is_copy_of_stored:
+            self._is_copy_of_stored = False
+            warn(
+                "this study is a copy, in memory, of one that is stored: what it records stays here, and "
+                "other copies search the same; open the stored one by hpo.load_study in each process"
+            )
+
     def __getstate__(self) -> dict[str, Any]:
         """A copy in another process is one in memory: only one process at a time writes as this study."""
-        return {**vars(self), "_lock": None, "_store": None, "_begun": {}}  # whose clock is another
+        is_stored = self._is_copy_of_stored or self._store is not None
+        return {
+            **vars(self),
+            "_lock": None,
+            "_store": None,
+            "_begun": {},  # whose clock is another
+            "_is_copy_of_stored": is_stored,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

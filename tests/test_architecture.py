@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "hpo.pruning": ("hpo.trial",),
     "hpo.ledger": ("hpo.space", "hpo.trial"),
     "hpo.interrupts": (),
-    "hpo.book": ("hpo.trial", "hpo.ledger", "hpo.execution", "hpo.interrupts"),
+    "hpo.book": ("hpo.trial", "hpo.ledger", "hpo.execution", "hpo.interrupts", "hpo.warn"),
     "hpo.results": ("hpo.trial", "hpo.book", "hpo.recommendation"),
     "hpo.stored": ("hpo.space", "hpo.storage", "hpo.ledger", "hpo.book", "hpo.results"),
     "hpo.suggest": (

@@ -275,6 +275,20 @@ def test_in_a_copy_of_a_study_nothing_has_been_running(monkeypatch):
     assert copy.tell(0, 1.0).seconds == 0.0
 
 
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_copy_of_a_stored_study_says_once_that_it_records_nothing_there(tmp_path, is_asked):
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0, storage=tmp_path / "runs.db")
+    trial = study.ask()
+    copy = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(study))))
+    assert copy.trials == study.trials
+    with pytest.warns(UserWarning, match=r"a copy, in memory, of one that is stored.*hpo\.load_study"):
+        copy.ask() if is_asked else copy.tell(trial, 1.0)
+    with warnings.catch_warnings(action="error"):
+        copy.add_trial(trial.params, 1.0)
+        pickle.loads(pickle.dumps(hpo.Study(SPACE, searcher=Uniform()))).ask()
+    assert len(hpo.load_study(tmp_path / "runs.db", searcher=Uniform()).trials) == 1
+
+
 def test_a_trial_that_runs_elsewhere_is_not_told(tmp_path):
     study = hpo.Study(SPACE, searcher=Uniform(), storage=tmp_path / "runs.db")
     trial = study.ask()
