@@ -39,6 +39,7 @@ class Database:
         path = sqlite_path(storage)
         self._place = None if path is None else path.resolve()  # a link may lead elsewhere later
         self._file = None if self._place is None else self._place.stat()
+        self._process = os.getpid()
         self._lock = threading.RLock()
 
     def transact(self, work: Callable[[Connection], T]) -> T:
@@ -94,6 +95,9 @@ class Database:
                 driver.rollback()
             with self._connection.begin():
                 return work(self._connection)
+        if os.getpid() != self._process:  # what a fork said on its parent's line, either might be answered
+            self._process = os.getpid()
+            self.engine.dispose(close=False)
         with self.engine.begin() as connection:
             return work(connection)
 

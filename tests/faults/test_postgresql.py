@@ -1,5 +1,6 @@
 """A study that several hosts share on PostgreSQL, on a private server of the test's own."""
 
+import multiprocessing
 import os
 import pwd
 import shutil
@@ -99,6 +100,27 @@ def test_a_silent_hosts_trial_is_taken_over_when_its_lease_ends_and_not_before(s
     assert (again.number, again.params, again.attempt) == (0, asked.params, 2)
     assert second.tell(asked, 7.0).state == "running"  # the late result of the lost attempt
     assert second.tell(again, 1.0).value == 1.0
+
+
+def test_forks_of_an_open_study_have_connections_of_their_own(server):
+    study = hpo.Study(SPACE, storage=server.url, name="forked", searcher="random", seed=0, window=8)
+    study.tell(study.ask(), 1.0)
+
+    def contribute():
+        for _ in range(40):
+            trial = study.ask()
+            study.tell(trial, loss(trial.params))
+
+    forks = [multiprocessing.get_context("fork").Process(target=contribute) for _ in range(4)]
+    for fork in forks:
+        fork.start()
+    contribute()
+    for fork in forks:
+        fork.join()
+    assert [fork.exitcode for fork in forks] == [0] * 4
+    trials = hpo.load_study(server.url, "forked").trials
+    assert [(str(t.state), t.value) for t in trials[1:]] == [("complete", loss(t.params)) for t in trials[1:]]
+    assert len(trials) == 201
 
 
 def test_eight_hosts_share_a_study_though_some_are_killed_and_the_server_restarts(server):
