@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ def export(where: str, table: Path, name: str | None) -> None:
         frame.to_csv(table, index=False, mode="x", errors="backslashreplace")
     except OSError as error:
         if not isinstance(error, FileExistsError):
-            table.unlink(missing_ok=True)  # of a full disk: half a table, which would stand in the way
+            with suppress(OSError):  # nothing is there where no file could be made
+                table.unlink()  # of a full disk: half a table, which would stand in the way
         raise click.ClickException(f"TABLE={str(table)!r}: {error.strerror or error}") from error
 
 

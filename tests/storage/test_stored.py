@@ -58,7 +58,10 @@ def test_trials_are_exported_a_row_each_and_never_over_a_file(file, tmp_path):
     written = table.read_bytes()
     assert "File exists" in command("export", file, table).output
     assert table.read_bytes() == written
-    assert "nowhere" in command("export", file, tmp_path / "nowhere" / "trials.csv").output
+    for impossible in (tmp_path / "nowhere" / "trials.csv", table / "trials.csv", tmp_path / (300 * "n")):
+        refused = command("export", file, impossible)
+        assert f"TABLE='{impossible}': " in refused.output
+        assert refused.exit_code == 1
 
 
 def test_half_a_table_that_a_full_disk_leaves_is_removed(file, tmp_path):
