@@ -73,7 +73,7 @@ def _value(problem: Problem, params: dict[str, Any]) -> str:
 def _read(part: Part) -> Array | None:
     try:
         record = json.loads(part.file.read_text(encoding="utf-8"))
-        found, values = record["definition"], np.array(record["values"], dtype=float)
+        found, values = {**record["definition"]}, np.array(record["values"], dtype=float)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:

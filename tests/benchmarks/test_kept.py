@@ -32,7 +32,9 @@ def test_a_result_is_made_once_and_its_gaps_are_kept(tmp_path):
         kept([part], "parts", n_jobs=1)
 
 
-@pytest.mark.parametrize("text", ["", "[[1.0, 2.0]]", '{"values": [1.0]}'])
+@pytest.mark.parametrize(
+    "text", ["", "[[1.0, 2.0]]", '{"values": [1.0]}', '{"definition": [], "values": [1.0]}']
+)
 def test_a_file_that_does_not_say_what_it_is_of_is_refused(tmp_path, text):
     file = tmp_path / "part.json"
     file.write_text(text)
