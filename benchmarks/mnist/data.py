@@ -76,8 +76,9 @@ def _openml_or_subset() -> tuple[NDArray[np.float32], NDArray[np.int64], str]:
     try:
         socket.create_connection(("api.openml.org", 443), CONNECT_SECONDS).close()
         found = _download()
-    # URLError and timeouts are OSErrors, too; what was downloaded in part ends in an EOFError.
-    except (OSError, HTTPException, EOFError) as error:
+    # URLError and timeouts are OSErrors, too; what was downloaded in part ends in an EOFError; what the
+    # server says of its own troubles, and an answer that is none, are ValueErrors.
+    except (OSError, HTTPException, EOFError, ValueError) as error:
         return *_from_folder(SUBSET), f"the shipped subset (OpenML cannot be reached: {error})"
     pixels, labels = found.data.astype(np.uint8), found.target.astype(np.uint8)
     checksum = hashlib.sha256(pixels.tobytes() + labels.tobytes()).hexdigest()

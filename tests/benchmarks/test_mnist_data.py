@@ -151,7 +151,8 @@ def test_other_digits_than_mnist_are_refused(openml):
 @pytest.mark.parametrize(
     "error",
     [TimeoutError("timed out"), ConnectionResetError("reset"), OSError("DNS"), IncompleteRead(b"PK"),
-     BadStatusLine("no HTTP"), EOFError("ended before the end-of-stream marker was reached")],
+     BadStatusLine("no HTTP"), EOFError("ended before the end-of-stream marker was reached"),
+     ValueError("Database connection error: high server load")],
 )  # fmt: skip
 def test_an_openml_that_fails_gives_way_to_the_subset_and_says_so(openml, error, capsys):
     def fetch(name):
