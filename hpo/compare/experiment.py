@@ -264,10 +264,10 @@ def _labelled(searchers: Any, n_trials: int) -> dict[str, Searcher]:
     else:
         pairs = [(s if isinstance(s, str) else getattr(s, "name", fingerprint(s)), s) for s in searchers]
     labelled = {str(label): resolve(searcher, n_trials) for label, searcher in pairs}
-    if not labelled or len(labelled) < len(pairs) or "" in labelled:
+    if not labelled or len(_files(labelled)) < len(pairs) or "" in labelled:
         names = [label for label, _ in pairs]
-        raise ValueError(f"searchers={names!r}: needs at least one, each under a name of its own; "
-                         "name variants by a mapping of label to searcher")  # fmt: skip
+        raise ValueError(f"searchers={names!r}: needs at least one, each under a name of its own, not in "
+                         "other case only; name variants by a mapping of label to searcher")  # fmt: skip
     return labelled
 
 
@@ -291,6 +291,13 @@ def _check_tasks(tasks: Any) -> None:
     for name in tasks:
         if not isinstance(name, str) or not name:
             raise ValueError(f"tasks: the name {name!r} must be a non-empty string")
+    if len(_files(tasks)) < len(tasks):
+        raise ValueError(f"tasks={list(tasks)!r}: names must not differ in case only")
+
+
+def _files(names: Iterable[str]) -> set[str]:
+    """File names of these, as those of macOS and Windows are told apart: not by case."""
+    return {_slug(name).lower() for name in names}
 
 
 def _slug(name: str) -> str:

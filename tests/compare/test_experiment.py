@@ -543,6 +543,8 @@ def test_grid_gets_no_first_points_and_may_end_early(tmp_path):
         ({"n_trials": 0}, "n_trials=0"),
         ({"repeats": 1.5}, "repeats=1.5"),
         ({"searchers": [Near(), Near(0.1)]}, "each under a name of its own"),
+        ({"searchers": {"GP": Near(), "gp": Near(0.1)}}, "each under a name of its own"),
+        ({"tasks": dict.fromkeys(["Toy", "toy"], TASKS["toy"])}, "'Toy', 'toy'.*: names must not differ"),
         ({"searchers": ["annealing"]}, "searcher='annealing'"),
         ({"searchers": "random"}, "searchers='random': must be a list"),
         ({"searchers": None}, "searchers=None"),
