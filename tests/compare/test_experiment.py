@@ -5,7 +5,9 @@ import errno
 import functools
 import json
 import math
+import operator
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -13,6 +15,8 @@ import textwrap
 import threading
 import time
 import warnings
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,7 +27,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import hpo
 from hpo.compare import Comparison
-from hpo.compare.cell import initial_design, write_json
+from hpo.compare.cell import environment, initial_design, write_json
+from hpo.compare.experiment import _load
 from hpo.compare.fingerprint import fingerprint, held
 from hpo.searchers.base import Searcher
 from tests.compare.problems import (
@@ -65,6 +70,11 @@ class Cached:
         return cls(0, 0).loss(params)
 
 
+@dataclass(frozen=True)
+class Led(Near):
+    by: Callable[..., float] = truth
+
+
 class Plain:
     def __init__(self, by):
         self.by = by
@@ -100,7 +110,28 @@ def test_every_trial_is_a_row_and_the_first_points_are_shared(tmp_path):
     complete = frame[frame.state == "complete"]
     assert np.allclose(complete.noise_free, [truth(p) for p in complete.params])
     assert (complete.seconds >= 0).all()
-    assert set(frame.state) <= {"complete", "failed"}
+
+
+def test_of_a_trial_that_failed_it_is_kept_why_and_no_value(tmp_path):
+    def objective(params, trial):
+        if trial.number == 1:
+            raise RuntimeError("too far")
+        return truth(params)
+
+    task = hpo.Task(objective, SPACE, evaluate=truth)
+    frame = run(tmp_path, tasks={"toy": task}, searchers=["random"], repeats=1, n_trials=3).dataframe()
+    assert frame.state.tolist() == ["complete", "failed", "complete"]
+    assert (frame.noise_free.isna() == (frame.number == 1)).all()
+    failed = frame.loc[1]
+    assert failed.failure == "exception"
+    assert failed.reason.startswith("RuntimeError: too far")
+
+
+def test_a_run_is_the_search_that_a_study_with_its_seed_makes(tmp_path):
+    found = run(tmp_path, tasks={"toy": hpo.Task(truth, SPACE)}, searchers=["random"], n_initial=0)
+    for seed, group in found.dataframe().groupby("seed"):
+        study = hpo.minimize(truth, SPACE, searcher="random", n_trials=9, seed=seed)
+        assert list(group.params) == [trial.params for trial in study.trials]
 
 
 def test_workers_and_this_process_find_the_same(tmp_path):
@@ -216,9 +247,16 @@ def test_what_a_method_a_sampler_or_a_constraint_holds_is_part_of_the_definition
     assert one == hpo.Task(truth, above(0.1)).definition()
 
 
-@pytest.mark.parametrize("part", ["objective", "evaluate", "constraint"])
+def test_an_objective_that_says_nothing_of_its_parameters_is_given_params(tmp_path):
+    frame = run(tmp_path, tasks={"toy": hpo.Task(operator.itemgetter("x"), SPACE)}).dataframe()
+    assert frame.value.tolist() == [params["x"] for params in frame.params]
+
+
+@pytest.mark.parametrize("part", ["objective", "evaluate", "test", "constraint"])
 def test_what_a_function_has_from_around_it_is_watched(tmp_path, part):
     def tasks(by):
+        if part == "test":
+            return {"toy": hpo.Task(truth, SPACE, test=lambda params, seed: scaled(by)(params))}
         if part == "constraint":
             small = [lambda params: scaled(by)(params) < 1e9]
             return {"toy": hpo.Task(truth, hpo.Space(SPACE.parameters, constraints=small))}
@@ -235,6 +273,13 @@ def test_what_a_function_has_from_around_it_is_watched(tmp_path, part):
     record["definition"] = {k: v for k, v in record["definition"].items() if not k.endswith("_holds")}
     file.write_text(json.dumps(record))
     run(tmp_path, tasks=tasks(2), **options)
+
+
+def test_what_a_searcher_holds_is_watched(tmp_path):
+    run(tmp_path, searchers={"led": Led(by=scaled(1))}, repeats=1)
+    run(tmp_path, searchers={"led": Led(by=scaled(1))}, repeats=1)
+    with pytest.raises(ValueError, match=r"searcher_holds=.*by=2.* had .*by=1"):
+        run(tmp_path, searchers={"led": Led(by=scaled(2))}, repeats=1)
 
 
 def test_another_version_of_a_searchers_library_is_refused(tmp_path):
@@ -261,6 +306,7 @@ def test_versions_of_what_a_searcher_is_made_of_are_kept(tmp_path):
     (cell,) = run(tmp_path, searchers={"mine": Mine()}, repeats=1).cells
     assert cell["environment"]["click"] == version("click")
     assert cell["environment"]["no such thing"] == "not installed"
+    assert cell["environment"]["cores"] == str(os.cpu_count())
     samplers = pytest.importorskip("optuna").samplers
     for sampler, libraries in [
         (None, ("optuna",)),
@@ -359,6 +405,38 @@ def test_a_record_that_does_not_fit_on_the_disk_leaves_the_old_one_and_no_part(t
     assert json.loads((tmp_path / "0.json").read_text()) == {"kept": 1}
 
 
+def test_what_is_sent_to_the_disk_is_the_whole_record(tmp_path, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+    write_json(tmp_path / "0.json", {"kept": 1})
+    assert sizes == [(tmp_path / "0.json").stat().st_size] != [0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "processor"),
+    [
+        ("vendor: A\nmodel name\t: A: fast one \nmodel name: B\n", "A: fast one"),
+        ("Features: fp\n", "x86"),
+        (None, "x86"),
+    ],
+)
+def test_the_processor_is_named_where_the_system_tells_it(monkeypatch, lines, processor):
+    class Told:
+        def __init__(self, path):
+            assert path == "/proc/cpuinfo"
+
+        def read_text(self):
+            if lines is None:
+                raise FileNotFoundError
+            return lines
+
+    monkeypatch.setattr("hpo.compare.cell.Path", Told)
+    monkeypatch.setattr(platform, "processor", lambda: "x86")
+    assert environment(Near())["processor"] == processor
+    monkeypatch.setattr(platform, "processor", lambda: "")
+    assert environment(Near())["processor"] == (processor if processor != "x86" else "unknown")
+
+
 def test_a_damaged_cell_is_named(tmp_path):
     run(tmp_path)
     victim = next(iter(stamps(tmp_path)))
@@ -384,13 +462,60 @@ def test_a_broken_searcher_does_not_take_the_others_with_it(tmp_path):
     assert len(Comparison.load(tmp_path).cells) == 2
 
 
-def test_a_cell_whose_worker_dies_does_not_take_the_others_with_it(tmp_path):
+def test_a_cell_whose_worker_dies_does_not_take_the_others_with_it(tmp_path, shown):
     tasks = {"deadly": hpo.Task(deadly, SPACE), "toy": TASKS["toy"]}
     with pytest.raises(
         RuntimeError, match=r"2 of 12 cells failed.*: deadly / .* / seed 1: its worker process"
     ):
         run(tmp_path, tasks=tasks, repeats=3, n_jobs=2)
     assert len(Comparison.load(tmp_path).cells) == 10
+    assert [n_done for n_done, _ in shown] == list(range(13))
+    assert len({label for _, label in shown}) == 13  # each once, whatever was tried once more
+
+
+def test_workers_that_die_before_they_begin_anything_are_an_error(tmp_path, monkeypatch):
+    def parallel(jobs):
+        raise BrokenExecutor("no worker could begin")
+
+    monkeypatch.setattr("joblib.Parallel", lambda **_: parallel)
+    with pytest.raises(BrokenExecutor, match="no worker could begin"):
+        run(tmp_path)
+
+
+def test_the_bar_counts_what_was_finished_before(tmp_path, shown):
+    run(tmp_path, repeats=1)
+    assert shown == [(0, ""), (1, "toy / wide / seed 0"), (2, "toy / tpe / seed 0")]
+    shown.clear()
+    run(tmp_path, searchers={"wide": Near()})
+    assert shown == [(1, ""), (2, "toy / wide / seed 1")]
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What the bar of a comparison shows."""
+    found = []
+    monkeypatch.setattr(
+        "hpo.compare.experiment.CellProgress.update", lambda self, *update: found.append(update)
+    )
+    return found
+
+
+def test_there_is_a_worker_for_each_core_where_nothing_else_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
+    tasks = {"toy": hpo.Task(lambda params: os.getpid(), SPACE)}
+    assert os.getpid() not in set(run(tmp_path / "many", tasks=tasks, n_jobs=None).dataframe().value)
+    assert {os.getpid()} == set(run(tmp_path / "one", tasks=tasks, n_jobs=1).dataframe().value)
+
+
+def test_a_library_that_a_run_loads_later_has_one_thread_in_its_worker(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    tasks = {"toy": hpo.Task(lambda params: float(os.environ["OMP_NUM_THREADS"]), SPACE)}
+    assert set(run(tmp_path, tasks=tasks, n_jobs=2).dataframe().value) == {1.0}
+
+
+def test_nothing_of_a_comparison_is_held_when_it_is_over(tmp_path):
+    run(tmp_path)
+    assert _load.cache_info().currsize == 0
 
 
 def test_what_cannot_be_sent_is_named(tmp_path):
@@ -425,6 +550,11 @@ def test_first_points_are_independent_draws_not_the_first_of_an_order():
     space = hpo.Space({"n": hpo.Int(0, 9)})
     drawn = {params["n"] for seed in range(20) for params in initial_design(space, 2, seed)}
     assert len(drawn) > 6
+
+
+def test_first_points_are_the_same_in_every_version_as_runs_that_are_kept_have_them():
+    space = hpo.Space({"n": hpo.Int(0, 999)})
+    assert initial_design(space, 3, 1) == [{"n": 561}, {"n": 168}, {"n": 182}]
 
 
 @pytest.mark.parametrize(
@@ -465,6 +595,8 @@ def test_a_run_has_one_blas_thread_in_this_process_too(tmp_path):
 def test_there_are_as_many_first_points_as_are_asked_for_where_the_space_has_hardly_more():
     space = hpo.Space({"n": hpo.Int(1, 10)})
     assert [len(initial_design(space, 8, seed)) for seed in range(20)] == [8] * 20
+    two = hpo.Space({"n": hpo.Int(1, 2)})
+    assert [len(initial_design(two, 2, seed)) for seed in range(400)] == [2] * 400
 
 
 def test_only_as_many_trials_are_shared_as_the_space_has_points(tmp_path):
@@ -523,9 +655,10 @@ def test_choices_with_keys_that_json_has_not_are_kept_as_they_read(tmp_path):
 
 
 def test_names_that_make_the_same_file_name_are_kept_apart(tmp_path):
-    names = ["a b", "a/b", "a-b"]
+    names = ["a b", "a/b", "a-b", "..", ".", 300 * "n", 300 * "n" + "m"]
     run(tmp_path, tasks=dict.fromkeys(names, TASKS["toy"]), repeats=1)
-    assert len(stamps(tmp_path)) == 6
+    assert len(stamps(tmp_path)) == 14
+    assert len(list((tmp_path / "cells").iterdir())) == 7
 
 
 def test_grid_gets_no_first_points_and_may_end_early(tmp_path):
@@ -552,6 +685,9 @@ def test_grid_gets_no_first_points_and_may_end_early(tmp_path):
         ({"searchers": {"": Near(), "tpe": Near(0.1)}}, "each under a name of its own"),
         ({"baseline": ["tpe"]}, r"baseline=\['tpe'\]: must be one of the searchers, wide, tpe"),
         ({"baseline": "gpp"}, "baseline='gpp': must be one of the searchers, wide, tpe"),
+        ({"seed": -1}, "seed=-1"),
+        ({"n_initial": -1}, "n_initial=-1"),
+        ({"progress": "no"}, "progress='no'"),
         ({"n_jobs": 0}, "n_jobs=0"),
         ({"n_jobs": "2"}, "n_jobs='2'"),
         ({"tasks": {1: TASKS["toy"]}}, "the name 1 must be a non-empty string"),
@@ -588,6 +724,16 @@ def test_what_is_no_path_is_refused_by_name(wrong):
         Comparison.load(wrong)
     with pytest.raises(ValueError, match=f"path={wrong!r}: must be the path of the page, such as"):
         Comparison({"tasks": {}, "searchers": [], "cells": []}, []).report(wrong)
+
+
+@pytest.mark.parametrize(
+    ("labels", "asked", "baseline"),
+    [(["a", "tpe", "b"], None, "tpe"), (["b", "a"], None, "b"), (["a", "tpe", "b"], "b", "b")],
+)
+def test_the_baseline_is_who_is_asked_for_or_tpe_or_the_first(tmp_path, labels, asked, baseline):
+    searchers = dict.fromkeys(labels, Near())
+    found = run(tmp_path, searchers=searchers, baseline=asked, repeats=1, n_trials=1)
+    assert found.baseline == baseline
 
 
 def test_a_comparison_is_shown_in_a_line():
