@@ -83,7 +83,7 @@ def _runs(cells: Sequence[Mapping[str, Any] | None], n: int) -> Runs:
     shape = (len(cells), n)
     best, training, searching = (np.full(shape, np.nan) for _ in range(3))
     made, failed = np.full(len(cells), np.nan), np.full(len(cells), np.nan)
-    names = sorted({name for cell in cells if cell and cell["test"] for name in cell["test"]})
+    names = {name for cell in cells if cell and cell["test"] for name in cell["test"]}
     test = {name: np.full(len(cells), np.nan) for name in names}
     for i, cell in enumerate(cells):
         if cell is None:

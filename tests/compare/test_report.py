@@ -327,8 +327,19 @@ def test_an_unfinished_comparison_says_so(toy, tmp_path):
         # The last trial's mean is that of the runs there are.
         curves = {trace.name: trace.y for trace in figure.data if trace.name}
         assert curves["tpe"][-1] == pytest.approx(np.nanmean(groups["tpe"].final))
+    spent = [bar.x[0] for bar in time_spent(groups, "training").data]
+    assert spent == pytest.approx([np.nanmean(group.training[:, -1]) for group in groups.values()])
+    nothing = hpo.compare.Comparison(toy.plan, [])
     with pytest.raises(ValueError, match="no finished run"):
-        hpo.compare.Comparison(toy.plan, []).report(tmp_path / "none.html")
+        nothing.report(tmp_path / "none.html")
+    assert nothing.dataframe().columns.tolist() == toy.dataframe().columns.tolist()
+
+
+def test_a_task_that_has_not_begun_is_none_on_which_nothing_was_found(toy):
+    tasks = {"other": toy.plan["tasks"]["toy"], **toy.plan["tasks"]}
+    context = _context(hpo.compare.Comparison({**toy.plan, "tasks": tasks}, toy.cells))
+    assert [section.name for section in context["sections"]] == ["toy"]
+    assert context["ranking"] is None
 
 
 def test_a_task_on_which_everything_fails_is_reported(tmp_path):
@@ -385,6 +396,24 @@ def test_error_bars_and_bands_end_where_the_intervals_do(toy):
     assert [sorted(box.x) for box in boxes] == [sorted(group.final) for group in toy_groups.values()]
 
 
+def test_where_there_is_no_interval_there_is_no_error_bar():
+    alone = Interval(2.0, math.nan, math.nan)
+    (place,) = ranks({"tpe": alone}).data
+    _, diamond = differences({"tpe": alone}, {"tpe": np.array([2.0])}, "", ["tpe"]).data
+    for drawn in (place, diamond):
+        assert [drawn.x[0], *drawn.error_x.array, *drawn.error_x.arrayminus] == [2, 0, 0]
+    (bar,) = time_spent({"tpe": replace(steady(np.ones(3), 1.0), training=np.ones((4, 3)))}, "training").data
+    assert (bar.x[0], bar.error_x.array) == (1, None)
+
+
+def test_a_seed_is_a_dot_and_a_band_is_of_the_colour_of_its_curve(toy):
+    groups = runs(toy, "toy")
+    assert {box.boxpoints for box in final_distribution(groups, "loss").data} == {"all"}
+    band, curve, *_ = against_trials(groups, "loss").data
+    channels = [int(curve.line.color[i : i + 2], 16) for i in (1, 3, 5)]
+    assert band.fillcolor.startswith(f"rgba({','.join(map(str, channels))},")
+
+
 def test_the_axis_of_values_is_for_what_comes_after_the_first_trials():
     curve = np.append([1000.0, 500.0], np.linspace(3, 2, 28))
     best = np.tile(curve, (5, 1))
@@ -424,7 +453,7 @@ def test_values_of_a_decade_are_on_a_log_scale(high, low, kind):
 
 
 def test_each_searcher_has_its_colour_and_neighbours_have_other_dashes():
-    names = [f"variant {i}" for i in range(20)]
+    names = [f"variant {i}" for i in range(40)]
     drawn = colours([*names, "gp", "tpe"])
     assert drawn["gp"] == colours(["gp"])["gp"] != drawn["tpe"]
     assert not {drawn["gp"], drawn["tpe"]} & {drawn[name] for name in names}
@@ -921,7 +950,8 @@ def test_the_page_is_not_written_over_by_its_tables(toy, tmp_path):
         ValueError, match=r"path='/proc/zz/r\.html': must be in a folder that is there or can"
     ):
         toy.report("/proc/zz/r.html")
-    _check_path(tmp_path / "page.htm")
+    for name in ("page.htm", "PAGE.HTML"):
+        _check_path(tmp_path / name)
     toy.report(tmp_path / "v1.2")
     assert {p.name for p in tmp_path.iterdir()} == {"v1.2", "v1.2.md"}
 
