@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.mnist import CNN, MLP, data
 from benchmarks.mnist.data import SUBSET, load_mnist, read_idx
-from benchmarks.mnist.objective import MAKERS, SPACES, Problem, _seed_of, mlp_space, prepared
+from benchmarks.mnist.objective import MAKERS, SPACES, Problem, _seed_of, mlp_space, prepared, split
 
 
 @pytest.fixture
@@ -32,6 +32,8 @@ def test_the_subset_is_said_on_screen_and_stratified(folder, capsys):
     assert y.dtype == np.int64
     assert (X.min(), X.max()) == (0, 1)
     assert np.bincount(y[:10_000]).min() > 880
+    load_mnist("subset", quiet=True)
+    assert capsys.readouterr().err == ""
 
 
 def test_unpacked_files_are_the_same_and_memory_mapped(folder):
@@ -43,6 +45,41 @@ def test_unpacked_files_are_the_same_and_memory_mapped(folder):
     assert isinstance(again, np.memmap)
     np.testing.assert_array_equal(X, again)
     np.testing.assert_array_equal(y, labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "said"),
+    [
+        ("t10k-labels-idx1-ubyte", np.full(2000, 10), "must hold 2000 labels from 0 to 9"),
+        ("t10k-labels-idx1-ubyte", np.zeros(1999), "must hold 2000 labels from 0 to 9"),
+        ("t10k-images-idx3-ubyte", np.zeros((2000, 28, 27)), r"holds shape \(2000, 28, 27\), not"),
+        ("t10k-images-idx3-ubyte", np.zeros((2000, 784)), r"holds shape \(2000, 784\), not"),
+    ],
+)
+def test_files_of_other_things_than_digits_are_named(folder, name, array, said):
+    header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+    (folder / f"{name}.gz").write_bytes(gzip.compress(header + array.astype("u1").tobytes()))
+    with pytest.raises(ValueError, match=f"{name}.*: {said}"):
+        load_mnist(folder)
+
+
+def test_the_cache_is_where_the_system_keeps_caches(tmp_path, monkeypatch):
+    monkeypatch.setattr(data.Path, "home", lambda: tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert data.cache_folder() == tmp_path / ".cache" / "hpo"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert data.cache_folder() == tmp_path / ".cache" / "hpo"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
+    assert data.cache_folder() == tmp_path / "elsewhere" / "hpo"
+
+
+@pytest.mark.parametrize("name", ["y.npy", "crc32.json"])
+def test_a_damaged_part_of_the_cache_is_rebuilt(folder, tmp_path, name):
+    _, y = load_mnist(folder, quiet=True)
+    (cached,) = (tmp_path / "cache").glob(f"hpo/*/{name}")
+    for damaged in (cached.read_bytes()[:-8] + b"\x01" * 8, b"no array"):
+        cached.write_bytes(damaged)
+        np.testing.assert_array_equal(load_mnist(folder, quiet=True)[1], y)
 
 
 def test_a_damaged_cache_is_rebuilt(folder, tmp_path):
@@ -224,6 +261,37 @@ def test_luck_is_of_the_configuration_and_of_the_repeat():
     assert seeds[0] == _seed_of(dict(reversed(params.items())), 0)
     many = [_seed_of(params, seed) for seed in range(100)]
     assert 2**30 < max(many) < 2**31
+
+
+def test_search_and_test_train_with_the_luck_of_the_configuration_and_of_the_repeat(monkeypatch):
+    trained = []
+
+    class Network:
+        def fit(self, X, y):
+            trained.append(len(X))
+            return self
+
+        def score(self, X, y):
+            trained.append(len(X))
+            return 0.75
+
+    monkeypatch.setitem(MAKERS, "mlp", lambda params, seed: trained.append(seed) or Network())
+    task = Problem(n_train=500, n_validation=1_000).task(mlp_space())
+    params = {"hidden_size": 8}
+    assert task.objective(params, seed=3) == 25
+    assert task.test(params, 4) == {"test accuracy": 75}
+    assert trained == [_seed_of(params, 3), 500, 1_000, _seed_of(params, 4), 10_000, 2_000]
+    assert (task.direction, task.metric, task.unit) == ("minimize", "validation error", "%")
+
+
+def test_digits_are_loaded_once_for_all_trials_of_a_process():
+    assert prepared(Problem()) is prepared(Problem())
+
+
+@pytest.mark.parametrize("n", [100, 10_000])
+def test_digits_without_a_test_part_are_refused(n):
+    with pytest.raises(ValueError, match=f"{n:,} digits: must be all 70,000, or more than the 10,000"):
+        split(np.zeros(n))
 
 
 def test_the_parts_of_the_digits_have_their_sizes_share_no_row_and_have_each_class_in_its_share():
