@@ -1,5 +1,8 @@
 """What is kept is used again only for what it is of."""
 
+import os
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +13,7 @@ from benchmarks.suites.kept import Part, definition, kept
 from benchmarks.suites.regret import random_regret
 
 
-def test_a_result_is_made_once_and_its_gaps_are_kept(tmp_path):
+def test_a_result_is_made_once_and_its_gaps_are_kept(tmp_path, capsys):
     made = []
 
     def make():
@@ -21,6 +24,7 @@ def test_a_result_is_made_once_and_its_gaps_are_kept(tmp_path):
     for _ in range(2):
         np.testing.assert_array_equal(kept([part], "parts", n_jobs=1), [[np.nan, 2.0]])
     assert made == [1]
+    assert capsys.readouterr().err == "1 of 1 parts ...\n"
     new = Part(tmp_path / "new.json", {}, make)
     with pytest.raises(ValueError, match=r"n=3: what is kept in .*part\.json was made with 2"):
         kept([new, Part(part.file, {"n": 3}, make)], "parts", n_jobs=1)
@@ -40,6 +44,19 @@ def test_a_file_that_does_not_say_what_it_is_of_is_refused(tmp_path, text):
     file.write_text(text)
     with pytest.raises(ValueError, match=r"part\.json: damaged"):
         kept([Part(file, {}, lambda: np.zeros(1))], "parts", n_jobs=1)
+
+
+def test_there_is_a_worker_for_each_core_where_nothing_else_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
+    parts = [Part(tmp_path / f"{i}.json", {}, lambda: np.array([os.getpid()])) for i in range(2)]
+    assert os.getpid() not in np.ravel(kept(parts, "parts"))
+
+
+def test_another_optimum_is_another_problem():
+    problem = w.plain(branin())
+    moved = replace(problem, function=replace(problem.function, minimum=problem.optimum - 1))
+    one, other = definition(problem), definition(moved)
+    assert {key for key in one if one[key] != other[key]} >= {"optimum"}
 
 
 def test_numbers_inside_of_a_closure_tell_problems_apart():

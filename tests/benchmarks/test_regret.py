@@ -1,6 +1,7 @@
 """Regret, ranks and intervals of a suite, on figures that can be checked by hand."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -9,7 +10,10 @@ from click.testing import CliRunner
 
 import hpo
 from benchmarks.__main__ import main
+from benchmarks.suites import command
+from benchmarks.suites import wrappers as w
 from benchmarks.suites.collection import functions
+from benchmarks.suites.functions import branin
 from benchmarks.suites.problem import task
 from benchmarks.suites.regret import FLOOR, Regrets, _incumbents, random_regret, regrets, regrets_among
 from benchmarks.suites.result import as_markdown, as_page, as_tables
@@ -111,6 +115,7 @@ def test_the_page_draws_the_mean_in_its_band_of_regret_and_of_rank(monkeypatch):
     R = np.random.default_rng(0).uniform(1, 2, (2, 6, 5, 10)) * np.array([1.0, 1.2])[:, None, None, None]
     result = Regrets(["a", "b"], list("uvwxyz"), R, np.full((6, 10), 4.0))
     as_page(result, "problems")
+    assert list(drawn[0].layout.xaxis.tickvals) == [5, 10]
     regret, rank = result.geometric_mean(10), result.mean_rank(10)
     for axis, found in (("x", regret), ("x2", rank)):
         traces = [trace for trace in drawn[0].data if trace.xaxis == axis]
@@ -133,6 +138,15 @@ def test_the_scale_does_not_depend_on_how_high_the_optimum_is(tmp_path):
     found = random_regret({"low": low, "high": high}, 5, tmp_path, n_jobs=1)
     np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
     assert found.max() < 500
+
+
+def test_the_scale_is_of_values_without_noise_and_of_so_many_runs(tmp_path, monkeypatch):
+    noisy = w.noisy(w.plain(branin()), 100.0)
+    found = random_regret({"noisy": noisy}, 5, tmp_path, n_jobs=1)
+    assert found.min() > 0  # an observation that noise has made better may be below the optimum
+    monkeypatch.setattr("benchmarks.suites.regret.RANDOM_RUNS", 3)
+    with pytest.raises(ValueError, match=r"runs=3: .* was made with 200"):
+        random_regret({"noisy": noisy}, 5, tmp_path, n_jobs=1)
 
 
 def test_a_table_without_rows_is_not_shown():
@@ -169,9 +183,17 @@ def test_a_comparison_with_a_run_missing_is_refused(tmp_path):
     )  # fmt: skip
     random = np.ones((1, 3))
     assert regrets(comparison, problems, random).R.shape == (2, 1, 2, 3)
+    plain = w.plain(branin())
+    high = replace(plain, function=replace(plain.function, minimum=1e9))  # as rounding may have it, by less
+    assert (regrets(comparison, {"branin": high}, random).R == 0).all()
     (tmp_path / "cells" / "branin" / "genetic" / "1.json").unlink()
     with pytest.raises(ValueError, match="genetic has not finished branin with seed 1"):
         regrets(hpo.compare.Comparison.load(tmp_path), problems, random)
+
+
+def high(cell):
+    """Trials of a problem whose values are higher by 100."""
+    return [{**trial, "noise_free": trial["noise_free"] + 100} for trial in cell["trials"]]
 
 
 def test_without_a_known_optimum_the_lowest_value_found_takes_its_place(tmp_path):
@@ -180,6 +202,10 @@ def test_without_a_known_optimum_the_lowest_value_found_takes_its_place(tmp_path
         {"branin": task(problem)}, ["gp", "random"], n_trials=10, repeats=3, n_initial=0,
         out=tmp_path, n_jobs=1, progress=False,
     )  # fmt: skip
+    highs = [{**cell, "task": "high", "trials": high(cell)} for cell in comparison.cells]
+    cells = [*comparison.cells, *highs]
+    both = regrets_among(hpo.compare.Comparison(comparison.plan, cells), ["branin", "high"], "random")
+    np.testing.assert_allclose(both.R[:, 1], both.R[:, 0], atol=1e-9)  # each above the lowest of its own
     known = regrets(comparison, {"branin": problem}, np.ones((1, 10)))
     among = regrets_among(comparison, ["branin"], "random")
     assert among.R.min() == 0.0
@@ -199,6 +225,26 @@ def test_the_command_prints_the_tables_and_draws_the_page(tmp_path):
     assert "Mean rank among 3" in done.output
     assert "| gp |" in (tmp_path / "regret.md").read_text()
     assert "Plotly.newPlot" in (tmp_path / "regret.html").read_text()
+    plan = hpo.compare.Comparison.load(tmp_path).plan
+    assert (plan["seeds"], plan["n_trials"], plan["n_initial"]) == ([0, 1], 10, 0)
+
+
+def test_the_command_runs_as_many_at_a_time_as_are_asked_for(tmp_path, monkeypatch):
+    asked = []
+
+    def compare(tasks, searchers, *, n_jobs, **options):
+        asked.append(n_jobs)
+        return "comparison"
+
+    def random_regret(problems, n_trials, folder, n_jobs):
+        asked.append(n_jobs)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(command, "hpo", SimpleNamespace(compare=compare))
+    monkeypatch.setattr(command, "random_regret", random_regret)
+    done = CliRunner().invoke(main, ["functions", "--searchers", "gp", "--jobs", "7", "--out", str(tmp_path)])
+    assert "Error: enough" in done.output
+    assert asked == [7, 7]
 
 
 @pytest.mark.parametrize("wrong", [["--searchers", "magic"], ["--problems", "nowhere"]])
