@@ -147,7 +147,7 @@ class Study(Results):
         callbacks : sequence of callable
             Called with the study and each finished trial. What one raises ends the run.
         progress : bool
-            Show a progress bar on a terminal.
+            Show how far the run is: a bar in a terminal or a notebook, elsewhere a line on stderr a minute.
 
         Returns
         -------
@@ -298,7 +298,8 @@ class Study(Results):
             self.stop()
             bar.say("finishing the running trials; Ctrl-C again ends them")
 
-        with Progress(options.progress, options.n_trials) as bar, stopping_on_interrupt(interrupted):
+        bar = Progress(options.progress, options.n_trials, options.timeout)
+        with bar, stopping_on_interrupt(interrupted):
             limits = Limits(options.n_trials, deadline, options.max_retries)
             view = StudyView(
                 self._book,

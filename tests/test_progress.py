@@ -1,4 +1,4 @@
-"""The bar is for who looks at a terminal, and takes nothing from anyone else."""
+"""Progress is for who looks at a terminal, a notebook or a log, and takes nothing from anyone else."""
 
 import contextlib
 import fcntl
@@ -13,8 +13,11 @@ import termios
 from pathlib import Path
 
 import pytest
+from rich.progress import Progress as RichBar
+from rich.progress import TextColumn
 
 import hpo
+from hpo.bars import LogBar, TimeLeft
 from hpo.compare.progress import CellProgress
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +29,7 @@ def objective(params):
         time.sleep(0.15)
     {nested}
     return 1e-300 * params["n"]
-hpo.minimize(objective, {{"n": hpo.Int(1, 3)}}, searcher="grid", n_trials=9)
+hpo.minimize(objective, {{"n": hpo.Int(1, 3)}}, searcher="grid", n_trials=9, n_jobs={jobs})
 """
 NESTED = 'hpo.minimize(lambda q: q["x"], {"x": hpo.Float(0, 1)}, searcher="random", n_trials=7)'
 
@@ -58,21 +61,22 @@ def in_a_terminal(code, columns=80):
 
 
 def test_the_bar_counts_and_leaves_what_is_printed_to_its_pipe():
-    shown, printed = in_a_terminal(SEARCH.format(nested=""))
+    shown, printed = in_a_terminal(SEARCH.format(nested="", jobs=1))
     assert sorted(printed.splitlines()) == ["printed 1", "printed 2", "printed 3"]
     assert "printed" not in shown
     for part in ("trial", "0/9", "3/9", "best none yet", "best 1e-300", "left", "nothing is left to try"):
         assert part in shown
 
 
-def test_a_search_within_a_search_shows_no_second_bar():
-    shown, _ = in_a_terminal(SEARCH.format(nested=NESTED))
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_search_within_a_search_shows_no_second_bar(jobs):
+    shown, _ = in_a_terminal(SEARCH.format(nested=NESTED, jobs=jobs))
     assert "3/9" in shown
     assert "/7" not in shown
 
 
 def test_a_narrow_terminal_shows_how_far_how_well_and_how_long_still():
-    shown, _ = in_a_terminal(SEARCH.format(nested=""), columns=32)
+    shown, _ = in_a_terminal(SEARCH.format(nested="", jobs=1), columns=32)
     plain = re.sub(r"\x1b\[\d*m", "", shown)  # without colours
     assert re.search(r"3/9 best 1e-300 left \d\d:\d\d", plain)
     assert "…" not in plain
@@ -86,7 +90,7 @@ def test_a_comparison_shows_how_many_runs_are_done_and_which_was_the_last():
 
 
 @pytest.mark.parametrize("stderr", [io.StringIO, lambda: None])
-def test_what_is_no_terminal_is_sent_nothing_whatever_forces_colours(monkeypatch, stderr):
+def test_what_takes_no_minute_sends_nothing_to_a_log_whatever_forces_colours(monkeypatch, stderr):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr(sys, "stderr", stream := stderr())
     study = hpo.minimize(lambda params: 1.0, {"n": hpo.Int(1, 3)}, searcher="grid", n_trials=9)
@@ -94,3 +98,135 @@ def test_what_is_no_terminal_is_sent_nothing_whatever_forces_colours(monkeypatch
     with CellProgress(enabled=True, total=3) as bar:
         bar.update(1, "done")
     assert stream is None or stream.getvalue() == ""
+
+
+class Clock:
+    """The time, as a test sets it."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("hpo.bars.time", clock)
+    return clock
+
+
+def test_a_log_has_a_line_when_a_minute_has_passed_and_one_for_the_end(clock, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", log := io.StringIO())
+    bar = LogBar(TextColumn("{task.completed:.0f} of {task.total:.0f}"))
+    task = bar.add_task("", total=9)
+    bar.start()
+    monkeypatch.setattr(sys, "stderr", io.StringIO())  # as an objective may do
+    seen = {}
+    for n, clock.now in enumerate([20.0, 59.0, 61.0, 62.0, 120.0, 121.5, 122.0], start=1):
+        bar.update(task, completed=n)
+        seen[n] = log.getvalue().splitlines()
+    bar.stop()
+    assert seen[2] == []
+    assert seen[5] == ["3 of 9"]
+    assert seen[7] == ["3 of 9", "6 of 9"]
+    assert log.getvalue().splitlines() == ["3 of 9", "6 of 9", "7 of 9"]
+
+
+def test_a_log_says_how_far_how_well_and_how_long_still_but_not_of_searches_within(monkeypatch):
+    monkeypatch.setattr("hpo.bars.LOG_SECONDS", 0.0)
+    monkeypatch.setattr(sys, "stderr", log := io.StringIO())
+
+    def objective(params):
+        hpo.minimize(lambda inner: inner["x"], {"x": hpo.Float(0, 1)}, searcher="random", n_trials=7)
+        return 0.5 * params["n"]
+
+    hpo.minimize(objective, {"n": hpo.Int(1, 3)}, searcher="grid", n_trials=3)
+    lines = log.getvalue().splitlines()
+    assert len(lines) == 3
+    assert re.fullmatch(r"trial 3/3 best 0.5 \(trial \d\) \d:\d\d:\d\d left 0:00:00", lines[-1])
+
+
+def test_a_log_that_nobody_reads_any_more_ends_no_search(monkeypatch):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    monkeypatch.setattr("hpo.bars.LOG_SECONDS", 0.0)
+    monkeypatch.setattr(sys, "stderr", Gone())
+    study = hpo.minimize(lambda params: 1.0, {"n": hpo.Int(1, 3)}, searcher="grid", n_trials=9)
+    assert len(study.trials) == 3
+
+
+def test_a_log_is_told_that_the_space_is_used_up(capfd):
+    hpo.minimize(lambda params: 1.0, {"n": hpo.Int(1, 3)}, searcher="grid", n_trials=9)
+    assert capfd.readouterr().err == "nothing is left to try: the search ends here\n"
+
+
+def time_left(clock, ends, total, at, **options):
+    """What is shown at a time, where trials have ended at those times and somebody looked each time."""
+    column = TimeLeft(**options)
+    bar = RichBar(column, get_time=clock.monotonic)
+    task = bar.add_task("", total=total)
+    for n, clock.now in enumerate(ends, start=1):
+        bar.update(task, completed=n)
+        column.render(bar.tasks[0])
+    clock.now = at
+    return column.render(bar.tasks[0]).plain
+
+
+@pytest.mark.parametrize(
+    ("ends", "total", "at", "options", "shown"),
+    [
+        ([], 10, 5.0, {}, "-:--:--"),
+        ([], 10, 5.0, {"compact": True}, "--:--"),
+        (
+            [100.0],
+            10,
+            100.0,
+            {},
+            "0:15:00",
+        ),  # from a first trial longer than rich remembers
+        ([100.0, 200.0, 300.0], 10, 300.0, {}, "0:11:40"),
+        ([100.0, 200.0, 300.0], 10, 360.0, {}, "0:10:40"),  # and goes down meanwhile
+        ([100.0, 200.0, 300.0], 10, 360.0, {"compact": True}, "10:40"),
+        ([8000.0], 2, 8000.0, {"compact": True}, "2:13:20"),
+        ([100.0], 2, 250.0, {}, "0:00:00"),  # the second takes longer than the first
+        ([100.0], None, 100.0, {}, "-:--:--"),
+        ([100.0], None, 100.0, {"limit": 3600.0}, "0:58:20"),
+        ([], 10, 60.0, {"limit": 3600.0}, "0:59:00"),
+        ([100.0], 10, 100.0, {"limit": 3600.0}, "0:15:00"),
+        ([100.0], 10, 100.0, {"limit": 500.0}, "0:06:40"),
+    ],
+)
+def test_the_time_left_is_by_the_mean_time_of_a_trial_or_the_limit(clock, ends, total, at, options, shown):
+    assert time_left(clock, ends, total, at, **options) == shown
+
+
+def test_a_study_knows_the_time_left_of_its_timeout(monkeypatch):
+    monkeypatch.setattr("hpo.bars.LOG_SECONDS", 0.0)
+    monkeypatch.setattr(sys, "stderr", log := io.StringIO())
+    study = hpo.Study({"n": hpo.Int(1, 3)}, searcher="grid")
+    study.optimize(lambda params: 1.0, timeout=7200)
+    assert re.search(r"trial 3/\? best 1 \(trial 0\) 0:00:0\d left (1:59:5\d|2:00:00)", log.getvalue())
+
+
+def outputs(source):
+    """What a cell of a notebook has below it when it is done."""
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    cell = nbformat.v4.new_code_cell(source)
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT)}}).execute()
+    return notebook.cells[0].outputs
+
+
+def test_a_notebook_shows_a_bar_of_its_own_beside_what_is_printed():
+    shown, *others = outputs(SEARCH.format(nested=NESTED, jobs=1) + "None")
+    page = shown["data"]["text/html"]
+    assert '<progress value="3" max="9">' in page
+    assert "trial 3/9 best 1e-300 (trial " in page
+    assert page.index("left") < page.index("<br>nothing is left to try")
+    assert shown["data"]["text/plain"].startswith("trial 3/9 best 1e-300")
+    assert [other["name"] for other in others] == ["stdout"] * len(others)
+    assert "".join(other["text"] for other in others).count("printed") == 3

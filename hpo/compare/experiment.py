@@ -66,7 +66,7 @@ def compare(
         Label of the searcher that the others are compared with; None: ``"tpe"``, or the first where that
         does not take part.
     progress : bool
-        Show a progress bar on a terminal.
+        Show how far it is: a bar in a terminal or a notebook, elsewhere a line on stderr a minute.
 
     Returns
     -------

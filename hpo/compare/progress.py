@@ -1,12 +1,11 @@
-"""The progress bar of a comparison; quiet where the output is not a terminal."""
+"""The progress of a comparison: runs, time left, and what the latest was."""
 
 from __future__ import annotations
 
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import TimeRemainingColumn as TimeLeft
 
-from hpo.progress import bar
+from hpo.bars import TimeLeft, bar
 
 
 class CellProgress:
@@ -19,11 +18,10 @@ class CellProgress:
             BarColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
-            # Cells take seconds to minutes, in turns: the average over all of them is the best guess.
             TimeLeft(),
             TextColumn("{task.fields[last]}"),
         ]
-        self._bar = bar(columns, speed_estimate_period=24 * 3600) if enabled else None
+        self._bar = bar(columns) if enabled else None
         if self._bar is not None:
             self._task = self._bar.add_task("", total=total, last="")
 

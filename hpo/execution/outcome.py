@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from hpo.execution.live import LiveTrial, TrialPruned
 from hpo.execution.values import checked_reports, checked_value, shown, summarised
+from hpo.shown import ShownElsewhere
 from hpo.trial import Params, TrialState, own
 
 Objective = Callable[..., Any]
@@ -133,7 +134,8 @@ def evaluate(objective: Adapted, live: LiveTrial) -> Outcome:
     process, start = os.getpid(), time.perf_counter()
     state, value, failure, reason = TrialState.COMPLETE, None, None, None
     try:
-        returned = objective(own(live.params), live)
+        with ShownElsewhere():
+            returned = objective(own(live.params), live)
     except TrialPruned as pruned:
         state, reason = TrialState.PRUNED, summarised(pruned).partition(": ")[2] or None
     except MemoryError as error:

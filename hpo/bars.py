@@ -1,0 +1,202 @@
+"""Where progress is shown: live in a terminal or a notebook, elsewhere by a line of text now and then."""
+
+from __future__ import annotations
+
+import html
+import io
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.file_proxy import FileProxy
+from rich.progress import BarColumn, ProgressColumn, Task
+from rich.progress import Progress as RichBar
+from rich.text import Text
+
+from hpo.shown import is_shown
+
+NARROW = 70  # columns of a terminal with fewer of which there is room for the narrow columns only
+LOG_SECONDS = 60.0  # from line to line where the output is no terminal
+NOTEBOOK_SECONDS = 1.0  # from look to look
+WIDE = 10_000  # columns of text that shall not be wrapped
+
+
+def bar(columns: Sequence[Any], *, narrow: Sequence[Any] = ()) -> Any:
+    """A bar of rich, with `start`, `add_task`, `update` and `stop`, that can `say` something, too.
+
+    None where there is no stderr, or where someone's bar is shown already.
+
+    Parameters
+    ----------
+    columns : sequence of rich.progress.ProgressColumn
+    narrow : sequence of rich.progress.ProgressColumn
+        Shown instead in a terminal that is too narrow for the others.
+    """
+    if is_shown() or isinstance(sys.stderr, FileProxy):
+        return None
+    if _notebook() is not None:
+        return NotebookBar(*columns)
+    if sys.stderr is None:
+        return None
+    console = Console(file=sys.stderr)  # and not where an objective sends it meanwhile
+    if not (_is_terminal(sys.stderr) and console.is_terminal):
+        return LogBar(*columns)
+    return TerminalBar(*(narrow if narrow and console.width < NARROW else columns), console=console)
+
+
+class TerminalBar(RichBar):
+    """A bar in a terminal."""
+
+    def __init__(self, *columns: Any, console: Console) -> None:
+        # What is printed meanwhile goes above the bar, but not what goes into a file or a pipe.
+        super().__init__(*columns, console=console, redirect_stdout=_is_terminal(sys.stdout))
+
+    def say(self, message: str) -> None:
+        """Show a message; from a signal's handler, too, which may have come in the middle of a write."""
+        os.write(self.console.file.fileno(), f"\r\n{message}\r\n".encode())
+
+
+class _TextBar(RichBar):
+    """What cannot be drawn over: rich counts, and what it would show is read from it as text."""
+
+    def __init__(self, *columns: Any) -> None:
+        plain = [column for column in columns if not isinstance(column, BarColumn)]
+        console = Console(file=io.StringIO(), width=WIDE, color_system=None, force_jupyter=False)
+        super().__init__(*plain, console=console)
+
+    def _text(self) -> str:
+        with self.console.capture() as captured:
+            self.console.print(self.get_renderable())
+        return " ".join(captured.get().split())
+
+
+class LogBar(_TextBar):
+    """A line on stderr when something was finished, a minute apart; none of what takes no minute."""
+
+    def start(self) -> None:
+        """Begin to wait for the first minute's end."""
+        self._stream = sys.stderr  # and not where an objective sends it meanwhile
+        self._latest: tuple[Any, dict[str, Any]] | None = None
+        self._has_begun = False
+        self._due = time.monotonic() + LOG_SECONDS
+
+    def update(self, task_id: Any, **fields: Any) -> None:
+        """Note where things stand: without more, as a million trials may come within the minute."""
+        self._latest = (task_id, fields)
+        if time.monotonic() >= self._due:
+            self._write()
+
+    def stop(self) -> None:
+        """Show how it ended, if anything was shown before."""
+        if self._has_begun and self._latest is not None:
+            self._write()
+
+    def say(self, message: str) -> None:
+        """Show a message; from a signal's handler, too, which may have come in the middle of a write."""
+        try:
+            os.write(self._stream.fileno(), f"{message}\n".encode())
+        except (OSError, ValueError):  # it is no file, or a closed one
+            return
+
+    def _write(self) -> None:
+        if self._latest is not None:
+            super().update(self._latest[0], **self._latest[1])
+        self._latest, self._has_begun = None, True
+        self._due = time.monotonic() + LOG_SECONDS
+        try:
+            print(self._text(), file=self._stream, flush=True)
+        except (OSError, ValueError):  # who read it has gone: that is no reason to end a search
+            return
+
+
+class NotebookBar(_TextBar):
+    """A bar in the output of a notebook's cell, which needs no widgets."""
+
+    def start(self) -> None:
+        """Show it, and look each second for what is new."""
+        self._said = ""
+        self._shown = _notebook().display(self._page(), raw=True, display_id=True)
+        self._has_ended = threading.Event()
+        self._watch = threading.Thread(target=self._look, daemon=True)
+        self._watch.start()
+
+    def stop(self) -> None:
+        """Show how it ended."""
+        self._has_ended.set()
+        self._watch.join()
+        self._shown.update(self._page(), raw=True)
+
+    def say(self, message: str) -> None:
+        """Show a message below; from a signal's handler, too: it only notes it."""
+        self._said = message
+
+    def _look(self) -> None:
+        while not self._has_ended.wait(NOTEBOOK_SECONDS):
+            self._shown.update(self._page(), raw=True)
+
+    def _page(self) -> dict[str, str]:
+        text, said = self._text(), self._said
+        bars = "".join(
+            f'<progress value="{task.completed:g}" max="{task.total:g}"></progress> '
+            for task in self.tasks
+            if task.total
+        )
+        lines = [bars + html.escape(text), html.escape(said)]
+        body = "<br>".join(line for line in lines if line)
+        return {"text/plain": f"{text}\n{said}".strip(), "text/html": f"<code>{body}</code>"}
+
+
+class TimeLeft(ProgressColumn):
+    """Time until the end, by the mean time of what is finished; `limit`: seconds after which it ends anyway.
+
+    Rich's own column forgets what came more than half a minute ago: all there is where a trial takes as long.
+    """
+
+    def __init__(self, *, limit: float | None = None, compact: bool = False) -> None:
+        super().__init__()
+        self._limit = limit
+        self._compact = compact
+        self._latest = (0.0, 0.0)  # how many were finished when this changed, and the seconds until then
+
+    def render(self, task: Task) -> Text:
+        """The time left, or dashes where nothing says it."""
+        seconds = self._seconds(task)
+        if seconds is None:
+            return Text("--:--" if self._compact else "-:--:--", style="progress.remaining")
+        shown = str(timedelta(seconds=round(seconds)))
+        if self._compact and shown.startswith("0:"):
+            shown = shown[2:]
+        return Text(shown, style="progress.remaining")
+
+    def _seconds(self, task: Task) -> float | None:
+        elapsed = task.elapsed or 0.0
+        if task.completed != self._latest[0]:
+            self._latest = (task.completed, elapsed)
+        completed, until_then = self._latest
+        ends = [] if self._limit is None else [self._limit]
+        if task.total is not None and completed:
+            ends.append(until_then * task.total / completed)
+        return max(min(ends) - elapsed, 0.0) if ends else None
+
+
+def _notebook() -> Any:
+    """IPython's module of displays in a notebook, where a kernel shows what is displayed; None elsewhere."""
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    if get_ipython is None or getattr(get_ipython(), "kernel", None) is None:
+        return None
+    from IPython import display
+
+    return display
+
+
+def _is_terminal(stream: Any) -> bool:
+    """Whether it truly is one: rich takes anything for it where FORCE_COLOR is set."""
+    try:
+        return os.isatty(stream.fileno())
+    except (AttributeError, OSError, ValueError):  # no stream, none of a file, a closed one
+        return False
