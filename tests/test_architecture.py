@@ -20,7 +20,7 @@ EVERYWHERE = ("hpo.checks",)  # what any room may import
 MAY_IMPORT = {
     "hpo.checks": (),
     "hpo.warn": (),
-    "hpo.space": ("hpo.space",),
+    "hpo.space": ("hpo.space", "hpo.warn"),
     "hpo.trial": ("hpo.space",),
     "hpo.gp": ("hpo.gp",),
     "hpo.threads": (),

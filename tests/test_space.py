@@ -71,6 +71,29 @@ def test_cells_have_equal_width():
     assert [values.count(i) for i in range(7)] == [1000] * 7
 
 
+@pytest.mark.parametrize(
+    ("pair", "written", "meant"),
+    [
+        ((0.1, 1e-4), "[0.0001, 0.1]", "hpo.Float(0.0001, 0.1)"),
+        ((1, 64), "[1, 64]", "hpo.Int(1, 64)"),
+        ((1, 0.5), "[0.5, 1]", "hpo.Float(0.5, 1)"),
+    ],
+)
+def test_two_numbers_that_elsewhere_are_a_range_are_choices_with_a_warning(pair, written, meant):
+    with pytest.warns(UserWarning, match="parameter 'x'.*two choices") as caught:
+        space = Space({"x": pair})
+    assert space.parameters["x"] == Ordinal(sorted(pair))
+    assert caught[0].filename == __file__
+    assert written in str(caught[0].message)
+    assert meant in str(caught[0].message)
+
+
+@pytest.mark.parametrize("choices", [[0.1, 0.2], (0.1, 0.2, 0.3), ("a", "b"), (True, False)])
+def test_other_lists_are_choices_without_one(choices, recwarn):
+    Space({"x": choices})
+    assert not recwarn
+
+
 def test_scikit_learn_notation():
     space = Space(
         {

@@ -9,6 +9,7 @@ from typing import Any
 from hpo.checks import is_real, plain
 from hpo.space.checks import SpaceError
 from hpo.space.parameters import Categorical, Float, Int, Ordinal, Parameter
+from hpo.warn import warn
 
 ALLOWED = (
     "hpo.Float, hpo.Int, hpo.Ordinal, hpo.Categorical, a list of values, "
@@ -20,7 +21,8 @@ def parameter_of(name: str, notation: Any) -> Parameter:
     """Parameter that `notation` stands for.
 
     A list of numbers becomes an `Ordinal` in ascending order, any other list a `Categorical`;
-    ``randint(low, high)`` excludes `high`, ``uniform(loc, scale)`` ends at ``loc + scale``.
+    ``randint(low, high)`` excludes `high`, ``uniform(loc, scale)`` ends at ``loc + scale``. A tuple is a
+    list; one of two numbers, which would be a range elsewhere, is warned of.
 
     Raises
     ------
@@ -30,9 +32,17 @@ def parameter_of(name: str, notation: Any) -> Parameter:
     if isinstance(notation, Parameter):
         return notation
     try:
-        return _read(plain(notation))
+        found = _read(plain(notation))
     except SpaceError as error:
         raise SpaceError(f"parameter {name!r}: {error}") from None
+    if type(notation) is tuple and len(notation) == 2 and isinstance(found, Ordinal):
+        low, high = found.choices
+        kind = "Int" if isinstance(low, int) and isinstance(high, int) else "Float"
+        warn(
+            f"parameter {name!r}: {notation!r} are two choices, [{low!r}, {high!r}] without this warning; "
+            f"the range between them is hpo.{kind}({low!r}, {high!r})"
+        )
+    return found
 
 
 def _read(notation: Any) -> Parameter:
