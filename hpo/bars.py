@@ -152,13 +152,22 @@ class NotebookBar(_TextBar):
 
 
 class TimeLeft(ProgressColumn):
-    """Time until the end, by the mean time of what is finished; `limit`: seconds after which it ends anyway.
+    """Time until the end, by the mean time of what has been finished since the beginning.
 
     Rich's own column forgets what came more than half a minute ago: all there is where a trial takes as long.
+
+    Parameters
+    ----------
+    before : int
+        How many were finished already when it began, and say nothing of the time that one takes.
+    limit : float or None
+        Seconds after which it ends anyway.
+    compact : bool
     """
 
-    def __init__(self, *, limit: float | None = None, compact: bool = False) -> None:
+    def __init__(self, *, before: int = 0, limit: float | None = None, compact: bool = False) -> None:
         super().__init__()
+        self._before = before
         self._limit = limit
         self._compact = compact
         self._latest = (0.0, 0.0)  # how many were finished when this changed, and the seconds until then
@@ -179,8 +188,8 @@ class TimeLeft(ProgressColumn):
             self._latest = (task.completed, elapsed)
         completed, until_then = self._latest
         ends = [] if self._limit is None else [self._limit]
-        if task.total is not None and completed:
-            ends.append(until_then * task.total / completed)
+        if task.total is not None and completed > self._before:
+            ends.append(until_then * (task.total - self._before) / (completed - self._before))
         return max(min(ends) - elapsed, 0.0) if ends else None
 
 

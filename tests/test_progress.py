@@ -166,10 +166,11 @@ def test_a_log_is_told_that_the_space_is_used_up(capfd):
 
 def time_left(clock, ends, total, at, **options):
     """What is shown at a time, where trials have ended at those times and somebody looked each time."""
-    column = TimeLeft(**options)
+    column, before = TimeLeft(**options), options.get("before", 0)
     bar = RichBar(column, get_time=clock.monotonic)
-    task = bar.add_task("", total=total)
-    for n, clock.now in enumerate(ends, start=1):
+    task = bar.add_task("", total=total, completed=before)
+    column.render(bar.tasks[0])
+    for n, clock.now in enumerate(ends, start=before + 1):
         bar.update(task, completed=n)
         column.render(bar.tasks[0])
     clock.now = at
@@ -198,10 +199,23 @@ def time_left(clock, ends, total, at, **options):
         ([], 10, 60.0, {"limit": 3600.0}, "0:59:00"),
         ([100.0], 10, 100.0, {"limit": 3600.0}, "0:15:00"),
         ([100.0], 10, 100.0, {"limit": 500.0}, "0:06:40"),
+        ([], 10, 5.0, {"before": 7}, "-:--:--"),
+        ([100.0], 10, 100.0, {"before": 7}, "0:03:20"),
+        ([100.0, 200.0], 10, 230.0, {"before": 7}, "0:01:10"),
     ],
 )
 def test_the_time_left_is_by_the_mean_time_of_a_trial_or_the_limit(clock, ends, total, at, options, shown):
     assert time_left(clock, ends, total, at, **options) == shown
+
+
+def test_a_comparison_that_goes_on_counts_what_was_finished_but_not_for_the_time_left(clock, monkeypatch):
+    monkeypatch.setattr("hpo.bars.LOG_SECONDS", 0.0)
+    monkeypatch.setattr(sys, "stderr", log := io.StringIO())
+    monkeypatch.setattr("rich.console.monotonic", clock.monotonic)
+    with CellProgress(True, 100, before=90) as bar:
+        clock.now = 60.0
+        bar.update(91, "the latest")
+    assert log.getvalue() == "runs 91/100 0:01:00 left 0:09:00 the latest\n"
 
 
 def test_a_study_knows_the_time_left_of_its_timeout(monkeypatch):

@@ -180,8 +180,9 @@ def _run(
     progress: bool,
 ) -> None:
     failures: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="hpo-") as folder, CellProgress(progress, n_cells) as bar:
-        bar.update(n_cells - len(waiting), "")
+    n_before = n_cells - len(waiting)
+    bar = CellProgress(progress, n_cells, n_before)
+    with tempfile.TemporaryDirectory(prefix="hpo-") as folder, bar:
         # One file for all cells: data that an objective holds are pickled once, not once a cell.
         payload = Path(folder) / "payload.pkl"
         try:
@@ -192,7 +193,7 @@ def _run(
                 "Open files, locks, connections and the like inside the objective"
             ) from error
         outcomes = _outcomes(waiting, payload, joblib.cpu_count() if n_jobs is None else n_jobs)
-        for done, (label, failure) in enumerate(outcomes, n_cells - len(waiting) + 1):
+        for done, (label, failure) in enumerate(outcomes, n_before + 1):
             bar.update(done, label)
             if failure is not None:
                 failures.append(f"{label}: {failure}")

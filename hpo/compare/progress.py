@@ -9,21 +9,21 @@ from hpo.bars import TimeLeft, bar
 
 
 class CellProgress:
-    """Context manager: a bar over cells with the time left."""
+    """Context manager: a bar over cells with the time left, `before` of which are finished already."""
 
-    def __init__(self, enabled: bool, total: int) -> None:
+    def __init__(self, enabled: bool, total: int, before: int = 0) -> None:
         columns = [
             TextColumn("runs"),
             MofNCompleteColumn(),
             BarColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
-            TimeLeft(),
+            TimeLeft(before=before),
             TextColumn("{task.fields[last]}"),
         ]
         self._bar = bar(columns) if enabled else None
         if self._bar is not None:
-            self._task = self._bar.add_task("", total=total, last="")
+            self._task = self._bar.add_task("", total=total, completed=before, last="")
 
     def __enter__(self) -> CellProgress:
         if self._bar is not None:

@@ -30,6 +30,7 @@ from hpo.compare import Comparison
 from hpo.compare.cell import environment, initial_design, write_json
 from hpo.compare.experiment import _load
 from hpo.compare.fingerprint import fingerprint, held
+from hpo.compare.progress import CellProgress
 from hpo.searchers.base import Searcher
 from tests.compare.problems import (
     SPACE,
@@ -492,11 +493,18 @@ def test_the_bar_counts_what_was_finished_before(tmp_path, shown):
 
 @pytest.fixture
 def shown(monkeypatch):
-    """What the bar of a comparison shows."""
+    """What the bar of a comparison begins with, and what it shows."""
     found = []
-    monkeypatch.setattr(
-        "hpo.compare.experiment.CellProgress.update", lambda self, *update: found.append(update)
-    )
+
+    class Watched(CellProgress):
+        def __init__(self, enabled, total, before):
+            super().__init__(enabled, total, before)
+            found.append((before, ""))
+
+        def update(self, n_done, last):
+            found.append((n_done, last))
+
+    monkeypatch.setattr("hpo.compare.experiment.CellProgress", Watched)
     return found
 
 
