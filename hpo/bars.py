@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import math
 import os
 import sys
 import threading
@@ -142,7 +143,7 @@ class NotebookBar(_TextBar):
     def _page(self) -> dict[str, str]:
         text, said = self._text(), self._said
         bars = "".join(
-            f'<progress value="{task.completed:g}" max="{task.total:g}"></progress> '
+            f'<progress value="{task.completed}" max="{task.total}"></progress> '
             for task in self.tasks
             if task.total
         )
@@ -174,15 +175,15 @@ class TimeLeft(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """The time left, or dashes where nothing says it."""
-        seconds = self._seconds(task)
-        if seconds is None:
-            return Text("--:--" if self._compact else "-:--:--", style="progress.remaining")
-        shown = str(timedelta(seconds=round(seconds)))
-        if self._compact and shown.startswith("0:"):
+        try:
+            shown = str(timedelta(seconds=round(self._seconds(task))))
+        except OverflowError:  # no end is known, or it is millions of years away
+            shown = "-:--:--"
+        if self._compact and shown.startswith(("0:", "-:")):
             shown = shown[2:]
         return Text(shown, style="progress.remaining")
 
-    def _seconds(self, task: Task) -> float | None:
+    def _seconds(self, task: Task) -> float:
         elapsed = task.elapsed or 0.0
         if task.completed != self._latest[0]:
             self._latest = (task.completed, elapsed)
@@ -190,7 +191,7 @@ class TimeLeft(ProgressColumn):
         ends = [] if self._limit is None else [self._limit]
         if task.total is not None and completed > self._before:
             ends.append(until_then * (task.total - self._before) / (completed - self._before))
-        return max(min(ends) - elapsed, 0.0) if ends else None
+        return max(min(ends, default=math.inf) - elapsed, 0.0)
 
 
 def _notebook() -> Any:

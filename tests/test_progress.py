@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import io
+import math
 import os
 import pty
 import re
@@ -199,6 +200,12 @@ def time_left(clock, ends, total, at, **options):
         ([], 10, 60.0, {"limit": 3600.0}, "0:59:00"),
         ([100.0], 10, 100.0, {"limit": 3600.0}, "0:15:00"),
         ([100.0], 10, 100.0, {"limit": 500.0}, "0:06:40"),
+        ([100.0], None, 100.0, {"limit": math.inf}, "-:--:--"),
+        ([100.0], None, 100.0, {"limit": 1e300}, "-:--:--"),
+        ([100.0], sys.maxsize, 100.0, {}, "-:--:--"),
+        ([100.0], sys.maxsize, 100.0, {"compact": True}, "--:--"),
+        ([100.0], sys.maxsize, 100.0, {"limit": 500.0}, "0:06:40"),
+        pytest.param([100.0], 10**400, 100.0, {}, "-:--:--", id="no float"),
         ([], 10, 5.0, {"before": 7}, "-:--:--"),
         ([100.0], 10, 100.0, {"before": 7}, "0:03:20"),
         ([100.0, 200.0], 10, 230.0, {"before": 7}, "0:01:10"),
