@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +26,8 @@ NARROW = 70  # columns of a terminal with fewer of which there is room for the n
 LOG_SECONDS = 60.0  # from line to line where the output is no terminal
 NOTEBOOK_SECONDS = 1.0  # from look to look
 WIDE = 10_000  # columns of text that shall not be wrapped
+# Of a stream that is no file, or a closed one, or whose reader has gone: no reason to end a search.
+UNUSABLE = (AttributeError, OSError, ValueError)
 
 
 def bar(columns: Sequence[Any], *, narrow: Sequence[Any] = ()) -> Any:
@@ -57,9 +60,21 @@ class TerminalBar(RichBar):
         # What is printed meanwhile goes above the bar, but not what goes into a file or a pipe.
         super().__init__(*columns, console=console, redirect_stdout=_is_terminal(sys.stdout))
 
+    def start(self) -> None:
+        """Show it, and go on doing so; nothing where the terminal has just been closed."""
+        try:
+            super().start()
+        except UNUSABLE:
+            self.disable = True
+
+    def stop(self) -> None:
+        """Show how it ended."""
+        with suppress(*UNUSABLE):
+            super().stop()
+
     def say(self, message: str) -> None:
         """Show a message; from a signal's handler, too, which may have come in the middle of a write."""
-        os.write(self.console.file.fileno(), f"\r\n{message}\r\n".encode())
+        _write(self.console.file, f"\r\n{message}\r\n")
 
 
 class _TextBar(RichBar):
@@ -99,20 +114,15 @@ class LogBar(_TextBar):
 
     def say(self, message: str) -> None:
         """Show a message; from a signal's handler, too, which may have come in the middle of a write."""
-        try:
-            os.write(self._stream.fileno(), f"{message}\n".encode())
-        except (OSError, ValueError):  # it is no file, or a closed one
-            return
+        _write(self._stream, f"{message}\n")
 
     def _write(self) -> None:
         if self._latest is not None:
             super().update(self._latest[0], **self._latest[1])
         self._latest, self._has_begun = None, True
         self._due = time.monotonic() + LOG_SECONDS
-        try:
+        with suppress(*UNUSABLE):
             print(self._text(), file=self._stream, flush=True)
-        except (OSError, ValueError):  # who read it has gone: that is no reason to end a search
-            return
 
 
 class NotebookBar(_TextBar):
@@ -204,9 +214,14 @@ def _notebook() -> Any:
     return display
 
 
+def _write(stream: Any, text: str) -> None:
+    """Write past what Python has in hand: from a signal's handler it must not be written to twice at once."""
+    with suppress(*UNUSABLE):
+        os.write(stream.fileno(), text.encode())
+
+
 def _is_terminal(stream: Any) -> bool:
     """Whether it truly is one: rich takes anything for it where FORCE_COLOR is set."""
-    try:
+    with suppress(*UNUSABLE):
         return os.isatty(stream.fileno())
-    except (AttributeError, OSError, ValueError):  # no stream, none of a file, a closed one
-        return False
+    return False

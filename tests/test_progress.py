@@ -1,6 +1,7 @@
 """Progress is for who looks at a terminal, a notebook or a log, and takes nothing from anyone else."""
 
 import contextlib
+import errno
 import fcntl
 import io
 import math
@@ -14,11 +15,12 @@ import termios
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from rich.progress import Progress as RichBar
 from rich.progress import TextColumn
 
 import hpo
-from hpo.bars import LogBar, TimeLeft
+from hpo.bars import LogBar, TerminalBar, TimeLeft
 from hpo.compare.progress import CellProgress
 
 ROOT = Path(__file__).parents[1]
@@ -149,15 +151,70 @@ def test_a_log_says_how_far_how_well_and_how_long_still_but_not_of_searches_with
     assert re.fullmatch(r"trial 3/3 best 0.5 \(trial \d\) \d:\d\d:\d\d left 0:00:00", lines[-1])
 
 
-def test_a_log_that_nobody_reads_any_more_ends_no_search(monkeypatch):
-    class Gone(io.StringIO):
-        def write(self, text):
-            raise BrokenPipeError
+class Gone(io.StringIO):
+    """A pipe whose reader has ended, or a terminal that has been closed."""
 
+    def __init__(self, error=errno.EPIPE):
+        super().__init__()
+        self.error = error
+
+    def write(self, text):
+        raise OSError(self.error, "is gone")
+
+
+class Logger:
+    """What takes the place of stderr where a program sends all its output to a log of its own."""
+
+    def __init__(self):
+        self.written = ""
+
+    def write(self, text):
+        self.written += text
+
+
+def test_a_log_that_nobody_reads_any_more_ends_no_search(monkeypatch):
     monkeypatch.setattr("hpo.bars.LOG_SECONDS", 0.0)
     monkeypatch.setattr(sys, "stderr", Gone())
     study = hpo.minimize(lambda params: 1.0, {"n": hpo.Int(1, 3)}, searcher="grid", n_trials=9)
     assert len(study.trials) == 3
+
+
+def test_a_log_that_is_no_file_has_its_lines_all_the_same(monkeypatch):
+    monkeypatch.setattr("hpo.bars.LOG_SECONDS", 0.0)
+    monkeypatch.setattr(sys, "stderr", log := Logger())
+    study = hpo.minimize(lambda params: 1.0, {"n": hpo.Int(1, 3)}, searcher="grid", n_trials=9)
+    assert len(study.trials) == 3
+    begins = [line.split(" best")[0] for line in log.written.splitlines()]
+    assert begins == ["trial 1/9", "trial 2/9", "trial 3/9"]
+
+
+def test_a_terminal_that_is_closed_meanwhile_ends_no_search():
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", SEARCH.format(nested="", jobs=1) + 'print("and went on")']
+    environment = os.environ | {"TERM": "xterm"}
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, env=environment
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while b"0/9" not in shown:
+            shown += os.read(ours, 65536)
+        os.close(ours)
+        printed = process.stdout.read().decode()
+    assert printed.splitlines()[-1] == "and went on"
+    assert process.returncode == 0
+
+
+def test_a_terminal_that_is_closed_just_now_is_shown_nothing(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", stream := Gone(errno.EIO))
+    bar = TerminalBar(TextColumn("progress"), console=Console(file=stream, force_terminal=True))
+    task = bar.add_task("", total=9)
+    bar.start()
+    assert sys.stderr is stream
+    bar.update(task, completed=1)
+    bar.say("nothing is left to try")
+    bar.stop()
+    assert sys.stderr is stream
 
 
 def test_a_log_is_told_that_the_space_is_used_up(capfd):
