@@ -105,20 +105,19 @@ class LogBar(_TextBar):
         """Note where things stand: without more, as a million trials may come within the minute."""
         self._latest = (task_id, fields)
         if time.monotonic() >= self._due:
-            self._write()
+            self._write(task_id, fields)
 
     def stop(self) -> None:
         """Show how it ended, if anything was shown before."""
         if self._has_begun and self._latest is not None:
-            self._write()
+            self._write(*self._latest)
 
     def say(self, message: str) -> None:
         """Show a message; from a signal's handler, too, which may have come in the middle of a write."""
         _write(self._stream, f"{message}\n")
 
-    def _write(self) -> None:
-        if self._latest is not None:
-            super().update(self._latest[0], **self._latest[1])
+    def _write(self, task_id: Any, fields: dict[str, Any]) -> None:
+        super().update(task_id, **fields)
         self._latest, self._has_begun = None, True
         self._due = time.monotonic() + LOG_SECONDS
         with suppress(*UNUSABLE):

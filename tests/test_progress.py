@@ -12,6 +12,8 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from rich.progress import Progress as RichBar
 from rich.progress import TextColumn
 
 import hpo
-from hpo.bars import LogBar, TerminalBar, TimeLeft
+from hpo.bars import LogBar, NotebookBar, TerminalBar, TimeLeft
 from hpo.compare.progress import CellProgress
 
 ROOT = Path(__file__).parents[1]
@@ -85,9 +87,27 @@ def test_a_narrow_terminal_shows_how_far_how_well_and_how_long_still():
     assert "…" not in plain
 
 
-def test_a_comparison_shows_how_many_runs_are_done_and_which_was_the_last():
+def test_a_narrow_terminal_shows_the_time_left_of_a_timeout():
+    code = 'hpo.Study({"n": hpo.Int(1, 3)}, searcher="grid").optimize(lambda params: 1.0, timeout=7200)'
+    shown, _ = in_a_terminal(f"import hpo; {code}", columns=32)
+    assert re.search(r"left (1:59:5\d|2:00:00)", re.sub(r"\x1b\[\d*m", "", shown))
+
+
+def test_a_search_within_someones_own_bar_leaves_the_terminal_to_that():
+    code = "from rich.console import Console; from rich.progress import Progress\n"
+    code += "with Progress(console=Console(stderr=True)) as own: own.add_task('mine'); exec(" + repr(
+        SEARCH.format(nested="", jobs=1)
+    )
+    shown, _ = in_a_terminal(code + ")")
+    assert "mine" in shown
+    assert "/9" not in shown
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_a_comparison_shows_how_many_runs_are_done_and_which_was_the_last(columns):
     code = "with CellProgress(True, 3) as bar: bar.update(1, 'a [b]')"
-    shown, _ = in_a_terminal(f"from hpo.compare.progress import CellProgress\n{code}")
+    shown, _ = in_a_terminal(f"from hpo.compare.progress import CellProgress\n{code}", columns)
+    assert "runs" in shown
     assert "1/3" in shown
     assert "a [b]" in shown
 
@@ -127,14 +147,15 @@ def test_a_log_has_a_line_when_a_minute_has_passed_and_one_for_the_end(clock, mo
     bar.start()
     monkeypatch.setattr(sys, "stderr", io.StringIO())  # as an objective may do
     seen = {}
-    for n, clock.now in enumerate([20.0, 59.0, 61.0, 62.0, 120.0, 121.5, 122.0], start=1):
+    for n, clock.now in enumerate([20.0, 59.0, 60.0, 62.0, 121.5, 181.0, 182.0, 183.0], start=1):
         bar.update(task, completed=n)
         seen[n] = log.getvalue().splitlines()
     bar.stop()
     assert seen[2] == []
-    assert seen[5] == ["3 of 9"]
-    assert seen[7] == ["3 of 9", "6 of 9"]
-    assert log.getvalue().splitlines() == ["3 of 9", "6 of 9", "7 of 9"]
+    assert seen[4] == ["3 of 9"]
+    assert seen[6] == ["3 of 9", "5 of 9"]
+    assert seen[8] == ["3 of 9", "5 of 9", "7 of 9"]
+    assert log.getvalue().splitlines() == ["3 of 9", "5 of 9", "7 of 9", "8 of 9"]
 
 
 def test_a_log_says_how_far_how_well_and_how_long_still_but_not_of_searches_within(monkeypatch):
@@ -217,6 +238,37 @@ def test_a_terminal_that_is_closed_just_now_is_shown_nothing(monkeypatch):
     assert sys.stderr is stream
 
 
+def test_who_wants_no_progress_is_shown_none(monkeypatch):
+    monkeypatch.setattr("hpo.bars.LOG_SECONDS", 0.0)
+    monkeypatch.setattr(sys, "stderr", log := io.StringIO())
+    space = {"n": hpo.Int(1, 3)}
+    study = hpo.minimize(lambda params: 1.0, space, searcher="grid", n_trials=3, progress=False)
+    assert len(study.trials) == 3
+    with CellProgress(enabled=False, total=3) as bar:
+        bar.update(1, "done")
+    assert log.getvalue() == ""
+
+
+def test_where_there_is_no_stderr_nothing_is_printed(monkeypatch, capsys):
+    monkeypatch.setattr("hpo.bars.LOG_SECONDS", 0.0)
+    monkeypatch.setattr(sys, "stderr", None)
+    study = hpo.minimize(lambda params: 1.0, {"n": hpo.Int(1, 3)}, searcher="grid", n_trials=9)
+    assert len(study.trials) == 3
+    assert capsys.readouterr().out == ""
+
+
+def test_lines_of_a_log_are_in_its_file_at_once(monkeypatch, tmp_path):
+    monkeypatch.setattr("hpo.bars.LOG_SECONDS", 0.0)
+    monkeypatch.setitem(sys.modules, "IPython", None)  # as where it is not installed
+    with (tmp_path / "log").open("w") as log:
+        monkeypatch.setattr(sys, "stderr", log)
+        hpo.minimize(lambda params: 2 / 3, {"n": hpo.Int(1, 3)}, searcher="grid", n_trials=9)
+        *lines, last = (tmp_path / "log").read_text().splitlines()
+    told = [line.partition(" (")[0] for line in lines]
+    assert told == [f"trial {n}/9 best 0.666667" for n in (1, 2, 3)]
+    assert last.startswith("nothing is left to try")
+
+
 def test_a_log_is_told_that_the_space_is_used_up(capfd):
     hpo.minimize(lambda params: 1.0, {"n": hpo.Int(1, 3)}, searcher="grid", n_trials=9)
     assert capfd.readouterr().err == "nothing is left to try: the search ends here\n"
@@ -278,8 +330,8 @@ def test_a_comparison_that_goes_on_counts_what_was_finished_but_not_for_the_time
     monkeypatch.setattr("rich.console.monotonic", clock.monotonic)
     with CellProgress(True, 100, before=90) as bar:
         clock.now = 60.0
-        bar.update(91, "the latest")
-    assert log.getvalue() == "runs 91/100 0:01:00 left 0:09:00 the latest\n"
+        bar.update(91, label := "latest" * 50)
+    assert log.getvalue() == f"runs 91/100 0:01:00 left 0:09:00 {label}\n"
 
 
 def test_a_study_knows_the_time_left_of_its_timeout(monkeypatch):
@@ -288,6 +340,46 @@ def test_a_study_knows_the_time_left_of_its_timeout(monkeypatch):
     study = hpo.Study({"n": hpo.Int(1, 3)}, searcher="grid")
     study.optimize(lambda params: 1.0, timeout=7200)
     assert re.search(r"trial 3/\? best 1 \(trial 0\) 0:00:0\d left (1:59:5\d|2:00:00)", log.getvalue())
+
+
+class SlowNotebook:
+    """A notebook that takes its time for what comes while a search runs."""
+
+    def __init__(self):
+        self.pages, self.was_asked, self.is_busy = [], threading.Event(), False
+
+    def display(self, page, **options):
+        assert options == {"raw": True, "display_id": True}
+        self.pages.append(page)
+        return self
+
+    def update(self, page, *, raw):
+        if threading.current_thread() is not threading.main_thread():
+            self.is_busy = True
+            self.was_asked.set()
+            time.sleep(0.2)
+            self.is_busy = False
+        assert not self.is_busy  # or an older page would take the place of this one
+        self.pages.append(page)
+
+
+@pytest.mark.parametrize(("total", "drawn"), [(9, '<progress value="1" max="9"></progress> '), (None, "")])
+def test_the_last_page_of_a_notebook_is_how_it_ended_with_all_names_as_they_stand(monkeypatch, total, drawn):
+    monkeypatch.setattr("hpo.bars.NOTEBOOK_SECONDS", 0.01)
+    monkeypatch.setattr("hpo.bars._notebook", lambda: notebook)
+    notebook = SlowNotebook()
+    shown = NotebookBar(TextColumn("{task.completed:.0f} of {task.fields[what]}"))
+    task = shown.add_task("", total=total, what="<i> & j")
+    shown.start()
+    assert notebook.was_asked.wait(60)
+    shown.update(task, completed=1)
+    shown.say("x < y")
+    shown.stop()
+    assert len(notebook.pages) >= 3
+    assert notebook.pages[-1] == {
+        "text/plain": "1 of <i> & j\nx < y",
+        "text/html": f"<code>{drawn}1 of &lt;i&gt; &amp; j<br>x &lt; y</code>",
+    }
 
 
 def outputs(source):
