@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "hpo.shown": (),
     "hpo.bars": ("hpo.shown",),
     "hpo.progress": ("hpo.trial", "hpo.bars"),
-    "hpo.execution": ("hpo.trial", "hpo.shown", "hpo.execution"),
+    "hpo.execution": ("hpo.trial", "hpo.shown", "hpo.warn", "hpo.execution"),
     "hpo.pruning": ("hpo.trial",),
     "hpo.ledger": ("hpo.space", "hpo.trial"),
     "hpo.interrupts": (),

@@ -20,6 +20,7 @@ from hpo.execution.outcome import Objective, Outcome, adapted, evaluate
 from hpo.execution.payload import ObjectiveError, dump, dump_trial, evaluate_payload
 from hpo.execution.values import summarised
 from hpo.trial import TrialState
+from hpo.warn import warn
 
 
 class ExecutorRunner:
@@ -37,7 +38,8 @@ class ExecutorRunner:
     def __init__(self, objective: Objective, executor: Any, capacity: int | None) -> None:
         if hasattr(executor, "get_executor"):  # Dask's client: its own futures are of another kind
             executor = executor.get_executor(pure=False, retries=0)
-        self.capacity = capacity or _workers_of(executor)
+        workers = _workers_of(executor)
+        self.capacity = capacity or workers
         self._submit: Callable[[LiveTrial], Future[Outcome]]
         if isinstance(executor, ThreadPoolExecutor):
             call = adapted(objective)
@@ -109,5 +111,8 @@ def _workers_of(executor: Any) -> int:
         return max(1, int(found))
     client = getattr(executor, "_client", None)  # Dask's ClientExecutor
     if client is not None:
-        return max(1, int(sum(client.nthreads().values())))
+        threads = sum(client.nthreads().values())
+        if not threads:  # no error: those of an adaptive cluster come when there is something to do
+            warn("executor: the Dask cluster has no workers; trials wait for one, whatever the timeout")
+        return max(1, int(threads))
     return 1

@@ -98,3 +98,16 @@ def test_a_client_that_loses_its_scheduler_ends_the_run_and_costs_no_trial():
         with pytest.raises(BrokenExecutor, match="has lost its scheduler"):
             study.optimize(slow, 1000, executor=client, progress=False)
     assert {str(t.state) for t in study.trials} == {"complete", "queued"}
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1])
+def test_a_cluster_without_workers_is_told_and_waited_for(n_jobs):
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    with (
+        distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        cluster.adapt(minimum=0, maximum=1, interval="100ms")
+        with pytest.warns(UserWarning, match="executor: the Dask cluster has no workers; trials wait"):
+            study.optimize(loss, 2, n_jobs=n_jobs, executor=client, progress=False)
+    assert {str(t.state) for t in study.trials} == {"complete"}
