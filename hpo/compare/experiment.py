@@ -107,7 +107,8 @@ def compare(
         "cells": [cell.path.relative_to(folder).as_posix() for cell in cells],
     }
     write_json(folder / "comparison.json", plan)
-    _run(waiting, len(cells), tasks, labelled, n_jobs, progress)
+    if waiting:
+        _run(waiting, len(cells), tasks, labelled, n_jobs, progress)
     return Comparison.of(plan, folder)  # not what another process has planned in this folder since
 
 

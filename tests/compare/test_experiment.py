@@ -535,6 +535,23 @@ def test_what_cannot_be_sent_is_named(tmp_path):
         run(tmp_path, tasks={"held": task})
 
 
+def test_nothing_is_sent_where_all_is_finished(tmp_path):
+    class Opened:
+        lock = None
+
+        def loss(self, params):
+            return truth(params)
+
+        def __repr__(self):
+            return "Opened()"
+
+    opened = Opened()
+    tasks = {"toy": hpo.Task(opened.loss, SPACE)}
+    before = run(tmp_path, tasks=tasks).dataframe()
+    opened.lock = threading.Lock()
+    assert run(tmp_path, tasks=tasks).dataframe().equals(before)
+
+
 def test_what_leaves_the_process_fails_where_it_was_called(tmp_path):
     found = run(tmp_path, tasks={"toy": hpo.Task(truth, SPACE, test=leaving_test)}, repeats=1)
     assert {cell["test_failure"] for cell in found.cells} == {"SystemExit: no test set"}
