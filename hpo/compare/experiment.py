@@ -61,7 +61,8 @@ def compare(
     n_jobs : int, optional
         Cells at a time; None: one a core.
     n_initial : int, optional
-        Shared first points; None: 10, as TPE begins by default, and a third of the budget at most.
+        Shared first points, at most `n_trials`; None: 10, as TPE begins by default, and a third of the
+        budget at most.
     baseline : str, optional
         Label of the searcher that the others are compared with; None: ``"tpe"``, or the first where that
         does not take part.
@@ -89,7 +90,9 @@ def compare(
     n_initial, n_jobs = whole_or_none("n_initial", n_initial, 0), number_of_jobs("n_jobs", n_jobs)
     progress = truth("progress", progress)
     _check_tasks(tasks)
-    initial = min(10, n_trials // 3) if n_initial is None else min(n_initial, n_trials)
+    initial = min(10, n_trials // 3) if n_initial is None else n_initial
+    if initial > n_trials:
+        raise ValueError(f"n_initial={initial!r}: must not be above n_trials={n_trials!r}, which holds them")
     labelled = _labelled(searchers, n_trials)
     if baseline is not None and baseline not in list(labelled):
         raise ValueError(f"baseline={baseline!r}: must be one of the searchers, {', '.join(labelled)}")

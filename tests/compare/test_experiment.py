@@ -583,7 +583,7 @@ def test_first_points_are_the_same_in_every_version_as_runs_that_are_kept_have_t
 
 
 @pytest.mark.parametrize(
-    ("n_trials", "asked", "n_initial"), [(36, None, 10), (8, None, 2), (2, None, 0), (4, 9, 4), (4, 1, 1)]
+    ("n_trials", "asked", "n_initial"), [(36, None, 10), (8, None, 2), (2, None, 0), (4, 4, 4), (4, 1, 1)]
 )
 def test_the_first_points_are_ten_or_a_third_of_the_trials_or_as_many_as_asked(
     tmp_path, n_trials, asked, n_initial
@@ -712,6 +712,7 @@ def test_grid_gets_no_first_points_and_may_end_early(tmp_path):
         ({"baseline": "gpp"}, "baseline='gpp': must be one of the searchers, wide, tpe"),
         ({"seed": -1}, "seed=-1"),
         ({"n_initial": -1}, "n_initial=-1"),
+        ({"n_initial": 10}, "n_initial=10: must not be above n_trials=9"),
         ({"progress": "no"}, "progress='no'"),
         ({"n_jobs": 0}, "n_jobs=0"),
         ({"n_jobs": "2"}, "n_jobs='2'"),
