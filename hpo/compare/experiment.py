@@ -197,10 +197,10 @@ def _run(
                 "Open files, locks, connections and the like inside the objective"
             ) from error
         outcomes = _outcomes(waiting, payload, joblib.cpu_count() if n_jobs is None else n_jobs)
-        for done, (label, failure) in enumerate(outcomes, n_before + 1):
-            bar.update(done, label)
+        for done, (cell, failure) in enumerate(outcomes, n_before + 1):
+            bar.update(done, str(cell))
             if failure is not None:
-                failures.append(f"{label}: {failure}")
+                failures.append(f"{cell}: {failure}")
         _load.cache_clear()
     if failures:
         raise RuntimeError(
@@ -208,39 +208,39 @@ def _run(
         )
 
 
-def _outcomes(cells: Sequence[Cell], payload: Path, n_jobs: int) -> Iterator[tuple[str, str | None]]:
-    """Run cells; the label of each as it ends, and why it failed.
+def _outcomes(cells: Sequence[Cell], payload: Path, n_jobs: int) -> Iterator[tuple[Cell, str | None]]:
+    """Run cells; each as it ends, and why it failed.
 
     A worker process that dies takes the others with it. Which one it was is found by trying what had begun
     once more, one at a time.
     """
-    begun = {str(cell): payload.with_name(f"begun-{number}") for number, cell in enumerate(cells)}
-    ended: set[str] = set()
+    begun = {cell.path: payload.with_name(f"begun-{number}") for number, cell in enumerate(cells)}
+    ended: set[Path] = set()
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
     try:
         with replaced_workers_unsaid():
-            jobs = (joblib.delayed(_attempt)(cell, payload, begun[str(cell)]) for cell in cells)
-            for label, failure in parallel(jobs):
-                ended.add(label)
-                yield label, failure
+            jobs = (joblib.delayed(_attempt)(cell, payload, begun[cell.path]) for cell in cells)
+            for cell, failure in parallel(jobs):
+                ended.add(cell.path)
+                yield cell, failure
         return
     except BrokenExecutor:
-        left = [cell for cell in cells if str(cell) not in ended]
-        suspects = [cell for cell in left if begun[str(cell)].exists()]
+        left = [cell for cell in cells if cell.path not in ended]
+        suspects = [cell for cell in left if begun[cell.path].exists()]
         if not suspects:
             raise
     for marker in begun.values():
         marker.unlink(missing_ok=True)
     if len(cells) == 1:
-        yield str(cells[0]), "its worker process died, of a crash, os._exit or want of memory"
+        yield cells[0], "its worker process died, of a crash, os._exit or want of memory"
         return
     for suspect in suspects:
         yield from _outcomes([suspect], payload, n_jobs)
     yield from _outcomes([cell for cell in left if cell not in suspects], payload, n_jobs)
 
 
-def _attempt(cell: Cell, payload: Path, begun: Path) -> tuple[str, str | None]:
+def _attempt(cell: Cell, payload: Path, begun: Path) -> tuple[Cell, str | None]:
     """Run one cell in a worker; a cell that fails does not take the others with it."""
     begun.touch()
     tasks, searchers = _load(payload)
@@ -249,8 +249,8 @@ def _attempt(cell: Cell, payload: Path, begun: Path) -> tuple[str, str | None]:
     except InterruptedCell:
         raise KeyboardInterrupt from None
     except (Exception, SystemExit) as error:
-        return str(cell), f"{type(error).__name__}: {error}"
-    return str(cell), None
+        return cell, f"{type(error).__name__}: {error}"
+    return cell, None
 
 
 @lru_cache(maxsize=1)

@@ -474,6 +474,12 @@ def test_a_cell_whose_worker_dies_does_not_take_the_others_with_it(tmp_path, sho
     assert len({label for _, label in shown}) == 13  # each once, whatever was tried once more
 
 
+def test_cells_that_are_called_the_same_are_told_apart_where_a_worker_dies(tmp_path):
+    tasks = {"a / b": TASKS["toy"], "a": hpo.Task(deadly, SPACE)}
+    with pytest.raises(RuntimeError, match="2 of 8 cells failed"):
+        run(tmp_path, tasks=tasks, searchers={"c": Near(), "b / c": Near(0.2)}, n_jobs=2)
+
+
 def test_workers_that_die_before_they_begin_anything_are_an_error(tmp_path, monkeypatch):
     def parallel(jobs):
         raise BrokenExecutor("no worker could begin")
