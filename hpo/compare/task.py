@@ -67,10 +67,16 @@ class Task:
     def objective_of(self, seed: int) -> Callable[..., Any]:
         """The objective of the repeat with this seed, which it is given where it has a parameter for it."""
         try:
-            takes_seed = "seed" in inspect.signature(self.objective).parameters
+            signature = inspect.signature(self.objective)
         except (TypeError, ValueError):
             return self.objective
-        return functools.partial(self.objective, seed=seed) if takes_seed else self.objective
+        if "seed" not in signature.parameters:
+            return self.objective
+        try:
+            signature.bind_partial(seed=seed)
+        except TypeError as error:
+            raise ValueError(f"objective={self.objective!r}: must take seed by its name ({error})") from None
+        return functools.partial(self.objective, seed=seed)
 
     def definition(self) -> dict[str, Any]:
         """What must stay the same for finished runs to be kept, as plain JSON."""

@@ -192,11 +192,17 @@ def test_a_changed_definition_is_refused(tmp_path, change, field):
         run(tmp_path, **change)
 
 
+def seed_by_place(params, seed, /):
+    return truth(params) + seed
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"objective": None}, "objective=None: must be a function of params, or of params and trial"),
         ({"objective": lambda: 0.0}, "objective=.*: must take params, or params and trial, and no more"),
+        ({"objective": seed_by_place}, "objective=.*: must take seed by its name"),
+        ({"objective": lambda params, *seed: 0.0}, "objective=.*: must take seed by its name"),
         ({"evaluate": 3}, "evaluate=3: must be a function of params, or None"),
         ({"evaluate": score}, "evaluate=.*score.*: must be a function of params, or None"),
         ({"test": truth}, "test=.*truth.*: must be a function of params and seed, or None"),
