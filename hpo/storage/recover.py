@@ -65,12 +65,17 @@ def recover(damaged: str | Path, new: str | Path) -> list[Saved]:
     Raises
     ------
     StorageError
-        If `damaged` is not there, `new` is or cannot be made, or no study's definition came through.
-        Trials without their study's definition are written as JSON lines to ``<new>.orphans.jsonl``.
+        If `damaged` is not there or cannot be read, `new` is or cannot be made, or no study's definition
+        came through. Trials without their study's definition are written as JSON lines to
+        ``<new>.orphans.jsonl``.
     """
     source, target = Path(damaged), Path(new)
-    if not source.is_file():
-        raise StorageError(f"damaged={str(source)!r}: there is no such file")
+    try:
+        if not source.is_file():
+            raise StorageError(f"damaged={str(source)!r}: there is no such file")
+        source.open("rb").close()
+    except OSError as error:
+        raise StorageError(f"damaged={str(source)!r}: cannot be read ({error.strerror})") from error
     try:
         if target.exists():
             raise StorageError(f"new={str(target)!r}: exists already; name a file that does not")

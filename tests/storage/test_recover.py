@@ -1,8 +1,10 @@
 """What a damaged file still holds comes through, and nothing else."""
 
+import errno
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -297,3 +299,16 @@ def test_trials_without_a_definition_and_a_place_are_an_error_that_says_so(store
 def test_a_place_that_cannot_be_is_named_as_the_new_file(stored, tmp_path, name, why):
     refused = CliRunner().invoke(main, ["storage", "recover", str(stored[0]), str(tmp_path / name)])
     assert refused.output.startswith(f"Error: new={str(tmp_path / name)!r}: could not be made ({why}")
+
+
+def test_a_damaged_file_that_cannot_be_read_is_named(stored, tmp_path, monkeypatch):
+    long, new = str(tmp_path / ("x" * 300)), str(tmp_path / "new.db")
+    refused = CliRunner().invoke(main, ["storage", "recover", long, new])
+    assert refused.output.startswith(f"Error: damaged={long!r}: ")
+
+    def closed(path, *mode):  # root may read all
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(StorageError, match=r"damaged=.*: cannot be read \(Permission denied\)"):
+        recover(stored[0], new)
