@@ -86,6 +86,8 @@ def export(where: str, table: Path, name: str | None) -> None:
             with suppress(OSError):  # nothing is there where no file could be made
                 table.unlink()  # of a full disk: half a table, which would stand in the way
         raise click.ClickException(f"TABLE={str(table)!r}: {error.strerror or error}") from error
+    except ImportError as error:  # of a library for the compression that the name asks for
+        raise click.ClickException(f"TABLE={str(table)!r}: {error}") from error
 
 
 @storage.command()

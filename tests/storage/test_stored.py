@@ -1,6 +1,7 @@
 """The command shows and exports stored studies as they stand, and leaves them so."""
 
 import resource
+import sys
 
 import pandas as pd
 import pytest
@@ -62,6 +63,13 @@ def test_trials_are_exported_a_row_each_and_never_over_a_file(file, tmp_path):
         refused = command("export", file, impossible)
         assert f"TABLE='{impossible}': " in refused.output
         assert refused.exit_code == 1
+
+
+def test_a_compression_whose_library_is_missing_is_named(file, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    refused = command("export", file, tmp_path / "trials.csv.zst")
+    assert refused.output.startswith(f"Error: TABLE='{tmp_path / 'trials.csv.zst'}': ")
+    assert "zstandard" in refused.output
 
 
 def test_half_a_table_that_a_full_disk_leaves_is_removed(file, tmp_path):
