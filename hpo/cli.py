@@ -136,4 +136,7 @@ def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None
         # What the output's encoding lacks is escaped, too.
         shown = (cell.encode(console.encoding, "backslashreplace").decode(console.encoding) for cell in row)
         table.add_row(*map(Text, shown))
-    console.print(table)
+    try:
+        console.print(table)
+    except OSError as error:  # such as of a full disk
+        raise click.ClickException(f"could not be printed ({error.strerror or error})") from error

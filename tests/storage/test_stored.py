@@ -1,7 +1,9 @@
 """The command shows and exports stored studies as they stand, and leaves them so."""
 
 import resource
+import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -95,6 +97,15 @@ def test_text_that_no_file_can_hold_is_exported_escaped(tmp_path):
     frame = pd.read_csv(table, encoding="utf-8")
     assert frame["params_folder"].tolist() == ["data\\udcff", "é", "é"]
     assert frame["reason"][2] == "FileNotFoundError: data\\udcff"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("verb", ["list", "show"])
+def test_a_table_that_cannot_be_printed_is_an_error_in_a_line(file, verb):
+    with open("/dev/full", "w") as full:
+        arguments = [sys.executable, "-m", "hpo", "storage", verb, file]
+        done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "Error: could not be printed (No space left on device)\n")
 
 
 def test_looking_at_a_study_takes_no_part_in_it(file):
