@@ -131,6 +131,8 @@ def _opened(where: str, name: str | None) -> Any:
 def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print all of every cell, literally: no markup, no names of emoji, nothing cut off."""
     console = Console()
+    # In a narrower terminal rich would leave columns without room for any text.
+    console.width = max(console.width, 5 * len(headings) + 1)
     table = Table(*(Column(heading, overflow="fold") for heading in headings))
     for row in rows:
         # What the output's encoding lacks is escaped, too.
