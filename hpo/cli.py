@@ -51,7 +51,7 @@ def list_studies(where: str) -> None:
 @click.argument("where", metavar="FILE|URL")
 @click.argument("name", required=False)
 def show(where: str, name: str | None) -> None:
-    """Show a study: how it searches, its trials by state, and the best configuration.
+    """Show a study: how it searches, its trials by state, why one failed, and the best configuration.
 
     NAME is needed where there are several.
     """
@@ -61,6 +61,10 @@ def show(where: str, name: str | None) -> None:
         ("searcher", f"{study.searcher}, to {study.direction}, seed {study.seed}"),
         ("trials", _listed(states) or "none"),
     ]
+    failed = [trial for trial in study.trials if trial.state == "failed" and trial.reason]
+    if failed:
+        last = failed[-1]
+        rows += [("latest failure", f"trial {last.number}, {last.failure}: {last.reason}")]
     if states["complete"]:
         best = study.best_trial
         rows += [("best value", f"{best.value:.6g}, of trial {best.number}")]

@@ -42,6 +42,7 @@ def test_a_study_is_shown_with_its_best_configuration(file):
     assert rows == [
         ["searcher", "RandomSearcher, to maximize, seed 3"],
         ["trials", "1 complete, 1 failed, 1 running"],
+        ["latest failure", "trial 1, exception: too hot"],
         ["best value", "0.25, of trial 0"],
         *([name, repr(value)] for name, value in best.items()),
     ]
