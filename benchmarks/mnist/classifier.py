@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +23,10 @@ from hpo.threads import one_blas_thread
 VALIDATION_FRACTION = 0.1
 # The network looks for infinities and NaNs itself, batch by batch, while the numbers are in the cache.
 CONVERSION: dict[str, Any] = {"dtype": np.float32, "order": "C", "ensure_all_finite": False}
+# Hyperparameters that each call looks at anew; the others are part of the network or its optimiser.
+OF_A_CALL = (
+    "learning_rate", "epochs", "batch_size", "schedule", "early_stopping", "random_state", "max_shift"
+)  # fmt: skip
 PATIENCE = 5  # epochs without a better validation score before early stopping
 
 
@@ -89,12 +94,15 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If `y` holds a class that the first call did not.
+            If `y` holds a class that the first call did not, or a hyperparameter of the network or its
+            optimiser has changed.
         DivergenceError
             As in `fit`; the next call begins with newly drawn weights.
         """
         self._check_parameters()
         is_first = not hasattr(self, "network_")
+        if not is_first:
+            self._check_unchanged()
         X, y = validate_data(self, X, y, **CONVERSION, reset=is_first)
         check_classification_targets(y)
         self._check_images(X)
@@ -145,8 +153,19 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = classes
         self.network_ = Network(self._layers(len(classes))).build(self.n_features_in_, self._rng)
         self._optimiser = self._make_optimiser()
+        self._made_with = {name: copy(value) for name, value in self._lasting().items()}
         self.loss_curve_: list[float] = []
         self.validation_scores_: list[float] = []
+
+    def _lasting(self) -> dict[str, Any]:
+        return {name: value for name, value in self.get_params().items() if name not in OF_A_CALL}
+
+    def _check_unchanged(self) -> None:
+        for name, value in self._lasting().items():
+            if not np.array_equal(value, self._made_with[name]):
+                raise ValueError(
+                    f"{name}={value!r}: must stay {self._made_with[name]!r} in partial_fit; fit begins anew"
+                )
 
     @contextmanager
     def _unfitted_on(self, errors: type[BaseException]) -> Iterator[None]:

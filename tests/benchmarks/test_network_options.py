@@ -147,6 +147,39 @@ def test_partial_fit_takes_the_rate_of_the_moment_whatever_the_schedule(digits):
     np.testing.assert_allclose(before, after, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("changed", "was"),
+    [
+        ({"hidden_sizes": (8, 4)}, r"\[8\]"),
+        ({"batch_norm": True}, "False"),
+        ({"dropout": 0.5}, "0.0"),
+        ({"optimizer": "adam"}, "'sgd'"),
+        ({"momentum": 0.9}, "0.0"),
+        ({"weight_decay": 0.1}, "0.0"),
+    ],
+)
+def test_partial_fit_refuses_what_the_network_was_not_made_with(digits, changed, was):
+    X, y = digits[0][:300], digits[1][:300]
+    (name,) = changed
+    model = MLP([8], epochs=1, random_state=0).partial_fit(X, y)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match=rf"{name}=.*: must stay {was} in partial_fit"):
+        model.set_params(**changed).partial_fit(X, y)
+    assert np.array_equal(model.predict_proba(X), before)
+    model.fit(X, y).partial_fit(X, y)
+
+
+def test_partial_fit_tells_a_list_that_was_changed_from_the_same_sizes_as_a_tuple(digits):
+    X, y = digits[0][:300], digits[1][:300]
+    sizes = [8]
+    model = MLP(sizes, random_state=0).partial_fit(X, y)
+    model.set_params(hidden_sizes=(8,), batch_size=32, max_shift=1).partial_fit(X, y)
+    sizes.append(4)
+    model.set_params(hidden_sizes=sizes)
+    with pytest.raises(ValueError, match=r"hidden_sizes=\[8, 4\]: must stay \[8\]"):
+        model.partial_fit(X, y)
+
+
 def test_partial_fit_names_classes_that_are_not_those_of_the_first_call(digits):
     X, y = digits
     model = MLP((8,), random_state=0).partial_fit(X, y, classes=range(12))
