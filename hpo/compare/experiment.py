@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from hpo.compare.comparison import Comparison
 from hpo.compare.fingerprint import fingerprint, held
 from hpo.compare.progress import CellProgress
 from hpo.compare.task import Task
+from hpo.execution.guard import Guard
 from hpo.searchers import SEARCHERS, Searcher, resolve
 from hpo.warn import replaced_workers_unsaid
 
@@ -185,8 +187,11 @@ def _run(
 ) -> None:
     failures: list[str] = []
     n_before = n_cells - len(waiting)
-    bar = CellProgress(progress, n_cells, n_before)
-    with tempfile.TemporaryDirectory(prefix="hpo-") as folder, bar:
+    with (
+        tempfile.TemporaryDirectory(prefix="hpo-") as folder,
+        closing(Guard(folder)),  # removes it where this process is killed; its workers begin no cell then
+        CellProgress(progress, n_cells, n_before) as bar,
+    ):
         # One file for all cells: data that an objective holds are pickled once, not once a cell.
         payload = Path(folder) / "payload.pkl"
         try:

@@ -801,6 +801,27 @@ SCRIPT = """
 """
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_run_that_is_killed_leaves_nothing_of_its_tasks_behind(tmp_path, number):
+    (tmp_path / "script.py").write_text(textwrap.dedent(SCRIPT))
+    env = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "script.py", "out", "100"], start_new_session=True, cwd=tmp_path, env=env
+    )
+    try:
+        while not list(tmp_path.glob("hpo-*/begun-*")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(number)  # to none of its workers
+        assert process.wait(60) == -number
+        end = time.monotonic() + 30
+        while list(tmp_path.glob("hpo-*/*.pkl")) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not list(tmp_path.glob("hpo-*/*.pkl"))
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_run_keeps_whole_cells_and_goes_on(tmp_path, number):
     (tmp_path / "script.py").write_text(textwrap.dedent(SCRIPT))
