@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -145,4 +146,6 @@ def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None
     try:
         console.print(table)
     except OSError as error:  # such as of a full disk
+        with suppress(OSError), open(os.devnull, "w") as nowhere:  # for what is left at the end
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
         raise click.ClickException(f"could not be printed ({error.strerror or error})") from error

@@ -604,7 +604,7 @@ def test_a_study_without_a_seed_has_one_of_its_own():
 class Told:
     """A progress line that keeps what it is told."""
 
-    def __init__(self, enabled, total):
+    def __init__(self, enabled, total, timeout):
         self.updates, self.messages = [], []
 
     def __enter__(self):
