@@ -36,6 +36,7 @@ def _options(command: Command) -> Command:
         click.option("--problems", default=None, help="Parts of names, comma-separated; all by default."),
         click.option("--trials", type=click.IntRange(10), default=100, show_default=True),
         click.option("--seeds", type=click.IntRange(1), default=10, show_default=True, help="Paired runs."),
+        click.option("--first-seed", type=click.IntRange(0), default=0, show_default=True),
         click.option("--out", default=None, help="Folder of the results; finished runs are not repeated."),
         jobs_option,
     )):  # fmt: skip
@@ -99,6 +100,7 @@ def _compared(
     problems: str | None,
     trials: int,
     seeds: int,
+    first_seed: int,
     out: str | None,
     jobs: int | None,
 ) -> tuple[Comparison, dict[str, P], Path]:
@@ -110,6 +112,7 @@ def _compared(
             _searchers(searchers, trials),
             n_trials=trials,
             repeats=seeds,
+            seed=first_seed,
             out=folder,
             n_jobs=jobs,
             n_initial=0,  # how a searcher begins is part of it

@@ -218,15 +218,15 @@ def test_without_a_known_optimum_the_lowest_value_found_takes_its_place(tmp_path
 
 
 def test_the_command_prints_the_tables_and_draws_the_page(tmp_path):
-    arguments = ["functions", "--problems", "branin", "--trials", "10", "--seeds", "2", "--searchers",
-                 "gp,random,genetic", "--jobs", "1", "--out", str(tmp_path)]  # fmt: skip
+    arguments = ["functions", "--problems", "branin", "--trials", "10", "--seeds", "2", "--first-seed", "7",
+                 "--searchers", "gp,random,genetic", "--jobs", "1", "--out", str(tmp_path)]  # fmt: skip
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
     assert "Mean rank among 3" in done.output
     assert "| gp |" in (tmp_path / "regret.md").read_text()
     assert "Plotly.newPlot" in (tmp_path / "regret.html").read_text()
     plan = hpo.compare.Comparison.load(tmp_path).plan
-    assert (plan["seeds"], plan["n_trials"], plan["n_initial"]) == ([0, 1], 10, 0)
+    assert (plan["seeds"], plan["n_trials"], plan["n_initial"]) == ([7, 8], 10, 0)
 
 
 def test_the_command_runs_as_many_at_a_time_as_are_asked_for(tmp_path, monkeypatch):
