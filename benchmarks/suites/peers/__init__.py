@@ -15,6 +15,7 @@ import click
 import hpo
 from benchmarks.suites.peers.ax import AxSearcher
 from benchmarks.suites.peers.botorch import BoTorchSearcher
+from benchmarks.suites.peers.hebo import HEBOSearcher
 from benchmarks.suites.peers.nevergrad import NevergradSearcher
 from benchmarks.suites.peers.scikit_optimize import SkoptSearcher
 from benchmarks.suites.peers.smac import SMACSearcher
@@ -35,6 +36,7 @@ def peers() -> dict[str, tuple[str, Callable[[int], hpo.Searcher]]]:
         "botorch": ("botorch", lambda _: BoTorchSearcher()),
         "ax": ("ax", AxSearcher),
         "smac": ("smac", SMACSearcher),
+        "hebo": ("hebo", HEBOSearcher),
     }
 
 
