@@ -45,6 +45,10 @@ class Regrets:
     R : (searchers, problems, seeds, trials) array
         Given with NaN before the first value of a run.
     random : (problems, trials) array
+    tried : Regrets or None
+        The same with the lowest value without noise of all configurations tried in place of that of the best
+        observed one: what a searcher found, whichever of them luck makes the best observed. None where it
+        is not known, or no other.
 
     Raises
     ------
@@ -56,6 +60,7 @@ class Regrets:
     problems: Sequence[str]
     R: Array
     random: Array
+    tried: Regrets | None = None
 
     def __post_init__(self) -> None:
         # Here and not per searcher: a worst of its own would rank one above others that have no value either.
@@ -131,9 +136,12 @@ def regrets(comparison: Comparison, problems: Mapping[str, Problem], random: Arr
     ValueError
         If a run is missing, or no run of a problem has a value.
     """
-    optima = np.array([problem.optimum for problem in problems.values()])
-    R = np.maximum(_best(comparison, list(problems)) - optima[:, None, None], 0.0)
-    return Regrets(comparison.searchers, list(problems), R, random)
+    names, optima = list(problems), np.array([problem.optimum for problem in problems.values()])
+    of_best, of_tried = (
+        Regrets(comparison.searchers, names, np.maximum(values - optima[:, None, None], 0.0), random)
+        for values in (_best(comparison, names), _tried(comparison, names))
+    )
+    return of_best if (of_best.R == of_tried.R).all() else replace(of_best, tried=of_tried)
 
 
 def regrets_among(comparison: Comparison, problems: Sequence[str], unit: str) -> Regrets:
@@ -194,6 +202,24 @@ def _best(comparison: Comparison, problems: Sequence[str]) -> Array:
                 raise ValueError(f"comparison: {searcher} has not finished {name} with seed {missing[0]}")
         cubes.append(np.stack([groups[searcher].best for searcher in searchers]))
     return np.stack(cubes, axis=1)
+
+
+def _tried(comparison: Comparison, problems: Sequence[str]) -> Array:
+    """Lowest value without noise of the configurations tried, (searchers, problems, seeds, trials).
+
+    Of a comparison in which every run is there.
+    """
+    n, seeds = comparison.plan["n_trials"], comparison.plan["seeds"]
+    trials = {(cell["searcher"], cell["task"], cell["seed"]): cell["trials"] for cell in comparison.cells}
+    return np.array([
+        [[_lowest(trials[searcher, name, seed], n) for seed in seeds] for name in problems]
+        for searcher in comparison.searchers
+    ])  # fmt: skip
+
+
+def _lowest(trials: Sequence[Mapping[str, Any]], n: int) -> Array:
+    values = np.array([np.nan if t["value"] is None else t["noise_free"] for t in trials], dtype=float)
+    return np.pad(np.fmin.accumulate(values), (0, n - len(values)), mode="edge")
 
 
 def _random_curve(problem: Problem, n_trials: int) -> Array:

@@ -122,15 +122,19 @@ def _answers(result: Regrets, marks: list[int]) -> Rows:
         means[result.searchers.index("gp")] = np.inf
         best = result.searchers[int(np.argmin(means))]
         second, lead = result.lead(mark, "gp")
-        rows.append([
-            f"{mark} trials", f"{shown(*result.ratio(mark, 'gp', best))} of {best}'s",
-            f"{shown(*lead)} ranks ahead of {second}",
-        ])  # fmt: skip
+        ahead = f"{shown(*lead)} ranks ahead of {second}"
+        rows.append([f"{mark} trials", *_ratios(result, mark, best), ahead])
     quarter = n // 4
     if TPE in result.searchers:
-        ratio = result.ratio(quarter, "gp", TPE, n)
-        rows.append([f"gp after {quarter}, tpe after {n}", f"{shown(*ratio)} of tpe's", ""])
-    return "gp against the best of the others", ["", "regret", "mean rank"], rows
+        rows.append([f"gp after {quarter}, tpe after {n}", *_ratios(result, quarter, TPE, n), ""])
+    regrets = ["regret"] if result.tried is None else ["regret", "regret of the best one tried"]
+    return "gp against the best of the others", ["", *regrets, "mean rank"], rows
+
+
+def _ratios(result: Regrets, mark: int, other: str, other_mark: int | None = None) -> list[str]:
+    """Of gp's regret to another's: by the best observed configuration, then by the best one tried."""
+    found = [result] if result.tried is None else [result, result.tried]
+    return [f"{shown(*one.ratio(mark, 'gp', other, other_mark))} of {other}'s" for one in found]
 
 
 def _by_problem(result: Regrets) -> Rows:

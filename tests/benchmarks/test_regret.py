@@ -15,8 +15,16 @@ from benchmarks.suites import wrappers as w
 from benchmarks.suites.collection import functions
 from benchmarks.suites.functions import branin
 from benchmarks.suites.problem import task
-from benchmarks.suites.regret import FLOOR, Regrets, _incumbents, random_regret, regrets, regrets_among
-from benchmarks.suites.result import as_markdown, as_page, as_tables
+from benchmarks.suites.regret import (
+    FLOOR,
+    Regrets,
+    _incumbents,
+    _lowest,
+    random_regret,
+    regrets,
+    regrets_among,
+)
+from benchmarks.suites.result import _answers, as_markdown, as_page, as_tables
 
 
 def made():
@@ -189,6 +197,32 @@ def test_a_comparison_with_a_run_missing_is_refused(tmp_path):
     (tmp_path / "cells" / "branin" / "genetic" / "1.json").unlink()
     with pytest.raises(ValueError, match="genetic has not finished branin with seed 1"):
         regrets(hpo.compare.Comparison.load(tmp_path), problems, random)
+
+
+def test_what_was_tried_is_told_from_what_luck_made_the_best_observed(tmp_path):
+    problems = {"noisy": w.noisy(w.plain(branin()), 100.0)}
+    comparison = hpo.compare(
+        {"noisy": task(problems["noisy"])}, ["gp", "random", "genetic"], n_trials=20, repeats=2, n_initial=0,
+        out=tmp_path, n_jobs=1, progress=False,
+    )  # fmt: skip
+    result = regrets(comparison, problems, np.ones((1, 20)))
+    for cell in comparison.cells:
+        i, seed = comparison.searchers.index(cell["searcher"]), comparison.plan["seeds"].index(cell["seed"])
+        truth = np.array([trial["noise_free"] for trial in cell["trials"]]) - problems["noisy"].optimum
+        np.testing.assert_allclose(result.tried.R[i, 0, seed], np.minimum.accumulate(truth))
+    assert (result.tried.R <= result.R).all()
+    assert (result.tried.R < result.R).any()
+    _, header, rows = _answers(result, [20])
+    assert header == ["", "regret", "regret of the best one tried", "mean rank"]
+    peer = result.searchers[1 + int(np.argmin(result.R[1:, 0, :, 19].mean(axis=1)))]
+    by_best, by_tried = (one.ratio(20, "gp", peer)[0] for one in (result, result.tried))
+    assert rows[0][1].startswith(f"{by_best:.2f} of")
+    assert rows[0][2].startswith(f"{by_tried:.2f} of")
+
+
+def test_trials_without_a_value_tried_nothing_and_a_search_that_ran_out_keeps_what_it_tried():
+    trials = [{"value": None, "noise_free": 0.0}] + [{"value": 9.0, "noise_free": f} for f in (3.0, 2.0, 4.0)]
+    np.testing.assert_array_equal(_lowest(trials, 6), [np.nan, 3.0, 2.0, 2.0, 2.0, 2.0])
 
 
 def high(cell):
