@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.space import Space
-from hpo.trial import Array, History, Trial, TrialState
+from hpo.trial import Array, Curve, History, Trial, TrialState
 
 T = TypeVar("T")
 
@@ -141,7 +141,7 @@ class Ledger:
         self._unfinished.discard(i)
         value = trial.value
         if trial.reports:
-            self._reports[i] = {step: self.sign * v for step, v in trial.reports.items()}
+            self._reports[i] = Curve({step: self.sign * v for step, v in trial.reports.items()})
             if trial.state is TrialState.PRUNED:
                 value = trial.reports[max(trial.reports)]
         self._y[i] = np.nan if value is None else self.sign * value

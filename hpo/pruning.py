@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.checks import make_whole
-from hpo.trial import Array, History
+from hpo.trial import Array, Curve, History
 
 Reports = Mapping[int, float]
 Rule = Callable[[Reports], bool]
@@ -104,7 +104,7 @@ class ASHAPruner(Pruner):
     def rule(self, history: History) -> Rule:
         """Rule of the trial ``history.k``; see `Pruner.rule`."""
         curves = _curves(history)
-        last = max((max(curve) for curve in curves), default=0)
+        last = max((curve.steps[-1] for curve in curves), default=0)
         return _rungs(curves, _powers(self.min_steps, self.eta, last), self.eta)
 
 
@@ -160,11 +160,12 @@ class BestSoFar:
 
     def __call__(self, reports: Reports) -> bool:
         """Whether the trial ends now."""
-        at = max(reports)
-        place = int(np.searchsorted(self.steps, at, side="right")) - 1
+        own = Curve.of(reports)
+        at = own.steps[-1]
+        place = bisect_right(self.steps, at) - 1
         if place < 0 or at > self.steps[-1]:
             return False
-        return min(reports.values()) > self.bars[place]
+        return own.lowest > self.bars[place]
 
 
 @dataclass(frozen=True)
@@ -176,9 +177,9 @@ class Rungs:
 
     def __call__(self, reports: Reports) -> bool:
         """Whether the trial ends now."""
+        own = Curve.of(reports)
         return any(
-            value is not None and value > bar
-            for value, bar in zip((_at(reports, step) for step in self.steps), self.bars)
+            value is not None and value > bar for value, bar in zip(map(own.at, self.steps), self.bars)
         )
 
 
@@ -201,34 +202,28 @@ def resolve_pruner(pruner: Any) -> Pruner | None:
     raise ValueError(f"pruner={pruner!r}: must be {names}, a Pruner such as HyperbandPruner(81), or None")
 
 
-def _rungs(curves: Sequence[Reports], steps: Sequence[int], eta: int) -> Rungs:
+def _rungs(curves: Sequence[Curve], steps: Sequence[int], eta: int) -> Rungs:
     """The bar at each rung: the worst value with which a trial is still among the best 1/eta."""
     bars = []
     for step in steps:
-        values = sorted(value for curve in curves if (value := _at(curve, step)) is not None)
+        values = sorted(value for curve in curves if (value := curve.at(step)) is not None)
         n_kept = (len(values) + 1) // eta  # of these and the trial itself
         bars.append(values[n_kept - 1] if n_kept > 0 else math.inf)
     return Rungs(tuple(steps), tuple(bars))
 
 
-def _curves(history: History, mask: Sequence[bool] | None = None) -> list[Reports]:
+def _curves(history: History, mask: Sequence[bool] | None = None) -> list[Curve]:
     """Reports of the trials that have a value and any."""
     kept = history.complete if mask is None else history.complete & np.array(mask, dtype=bool)
-    return [history.reports[i] for i in np.flatnonzero(kept).tolist() if history.reports[i]]
+    return [Curve.of(history.reports[i]) for i in np.flatnonzero(kept).tolist() if history.reports[i]]
 
 
-def _at(reports: Reports, step: int) -> float | None:
-    """First value reported at `step` or later; None where there is none yet."""
-    later = [s for s in reports if s >= step]
-    return reports[min(later)] if later else None
-
-
-def _running_means(curves: Sequence[Reports], steps: NDArray[np.int64]) -> Array:
+def _running_means(curves: Sequence[Curve], steps: NDArray[np.int64]) -> Array:
     """Mean of what each trial reported up to each step, (trials, steps); NaN where it did not get there."""
     means = np.full((len(curves), len(steps)), np.nan)
     for row, curve in zip(means, curves):
-        own = np.array(sorted(curve))
-        averages = np.cumsum([curve[s] for s in own.tolist()]) / np.arange(1, len(own) + 1)
+        own = np.array(curve.steps)
+        averages = np.cumsum([curve[s] for s in curve.steps]) / np.arange(1, len(own) + 1)
         there = (steps >= own[0]) & (steps <= own[-1])
         row[there] = averages[np.searchsorted(own, steps[there], side="right") - 1]
     return means

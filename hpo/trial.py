@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -123,6 +125,43 @@ def own(params: Mapping[str, Any]) -> Params:
 
 def _can_be_changed(choice: Any) -> bool:
     return isinstance(choice, MUTABLE) or (isinstance(choice, tuple) and any(map(_can_be_changed, choice)))
+
+
+class Curve(dict[int, float]):
+    """Reports of a trial by step, to be minimised: what pruners ask of them is known without a look at all.
+
+    Attributes
+    ----------
+    steps : list of int
+        In their order.
+    lowest : float
+        The best value; inf where there is none.
+    """
+
+    def __init__(self, reports: Mapping[int, float]) -> None:
+        super().__init__(reports)
+        self.steps = sorted(self)
+        self.lowest = min(self.values(), default=math.inf)
+
+    def __setitem__(self, step: int, value: float) -> None:
+        before = self.get(step)
+        super().__setitem__(step, value)
+        if before is None:
+            insort(self.steps, step)
+        self.lowest = min(self.values()) if before == self.lowest else min(self.lowest, value)
+
+    def __reduce__(self) -> tuple[type[Curve], tuple[dict[int, float]]]:
+        return Curve, (dict(self),)
+
+    @classmethod
+    def of(cls, reports: Mapping[int, float]) -> Curve:
+        """`reports` themselves, or a curve of them."""
+        return reports if isinstance(reports, Curve) else cls(reports)
+
+    def at(self, step: int) -> float | None:
+        """First value reported at `step` or later; None where there is none yet."""
+        place = bisect_left(self.steps, step)
+        return self[self.steps[place]] if place < len(self.steps) else None
 
 
 @dataclass(frozen=True)

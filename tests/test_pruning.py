@@ -13,7 +13,7 @@ import pytest
 
 import hpo
 from hpo.ledger import Ledger
-from hpo.trial import History, Trial, TrialState
+from hpo.trial import Curve, History, Trial, TrialState
 
 SPACE = hpo.Space({"x": hpo.Float(0.0, 1.0)})
 PRUNERS = ["median", "asha", hpo.HyperbandPruner(9), hpo.ASHAPruner(min_steps=2, eta=2)]
@@ -212,6 +212,56 @@ def test_the_order_in_which_steps_are_reported_changes_nothing():
         for values in itertools.product(np.arange(0.25, 6.0), repeat=3):
             own = dict(zip((1, 3, 9), values))
             assert rule(dict(reversed(own.items()))) == rule(own)
+
+
+def test_a_curve_knows_what_a_look_at_all_of_its_reports_says_also_of_steps_reported_again():
+    rng = np.random.default_rng(0)
+    curve, plain = Curve({5: 2.0}), {5: 2.0}
+    for step, value in zip(rng.integers(0, 12, 400).tolist(), rng.integers(-3, 4, 400).tolist()):
+        curve[step] = plain[step] = float(value)
+        assert curve == plain
+        assert (curve.steps, curve.lowest) == (sorted(plain), min(plain.values()))
+        for at in range(14):
+            later = [s for s in plain if s >= at]
+            assert curve.at(at) == (plain[min(later)] if later else None)
+    copy = pickle.loads(pickle.dumps(curve))
+    assert (copy, copy.steps, copy.lowest) == (curve, curve.steps, curve.lowest)
+    assert (Curve({}).steps, Curve({}).lowest, Curve({}).at(0)) == ([], math.inf, None)
+
+
+@pytest.mark.parametrize("pruner", [hpo.MedianPruner(n_startup=2), hpo.ASHAPruner(), hpo.HyperbandPruner(9)])
+def test_a_rule_goes_through_no_reports_however_many_there_are(pruner):
+    class Closed(Curve):
+        def values(self):
+            raise AssertionError
+
+        __iter__ = items = keys = values
+
+    rule = pruner.rule(history([{1: 5.0 - v, 3: float(v), 9: v / 2} for v in (2, 0, 4, 1, 3, 2.5)], 17))
+    for own in ({1: 0.0}, {1: 9.0}, {1: 0.5, 3: 0.5}, {1: 9.0, 2: 9.0, 9: 9.0}):
+        closed = Curve(own)
+        closed.__class__ = Closed
+        assert rule(closed) == rule(own)
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_a_rule_is_given_the_same_reports_all_along_and_not_a_copy_for_each(direction):
+    sign = 1.0 if direction == "minimize" else -1.0
+    given = []
+
+    class Looking(hpo.ASHAPruner):
+        def rule(self, history):
+            return lambda reports: bool(given.append((reports, dict(reports))))
+
+    study = hpo.Study(SPACE, searcher="random", direction=direction, pruner=Looking())
+    live = study.live(study.ask())
+    assert not live.should_prune()
+    for step, value in ((1, 3.0), (4, 2.0), (1, 5.0)):
+        live.report(value, step)
+        assert not live.should_prune()
+    expected = [{1: 3.0}, {1: 3.0, 4: 2.0}, {1: 5.0, 4: 2.0}]
+    assert [seen for _, seen in given] == [{n: sign * v for n, v in seen.items()} for seen in expected]
+    assert len({id(reports) for reports, _ in given}) == 1
 
 
 def test_the_bars_are_of_the_values_in_their_order_and_of_every_rung_that_anyone_reached():

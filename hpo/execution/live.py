@@ -48,7 +48,7 @@ class LiveTrial:
         self.study_seed = study_seed
         self._reports: dict[int, float] = {}
         self._prune = prune
-        self.on_report: Callable[[int, float], None] | None = None  # set where the trial runs, if at all
+        self.listeners: list[Callable[[int, float], None]] = []  # told of each report
 
     @property
     def seed(self) -> int:
@@ -70,8 +70,8 @@ class LiveTrial:
         """
         number, checked = checked_step(step), checked_value(value)
         self._reports[number] = checked
-        if self.on_report is not None:
-            self.on_report(number, checked)
+        for listener in self.listeners:
+            listener(number, checked)
 
     def should_prune(self) -> bool:
         """Whether the study's pruner would end this trial now."""
