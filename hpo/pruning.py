@@ -76,8 +76,9 @@ class MedianPruner(Pruner):
         with np.errstate(over="ignore", invalid="ignore"):  # a bar that is no number ends nobody
             means = _running_means(curves, steps)
             enough = np.sum(~np.isnan(means), axis=0) >= self.n_startup
-            bars = tuple(float(np.nanmedian(m)) if e else math.inf for m, e in zip(means.T, enough))
-        return BestSoFar(tuple(steps.tolist()), bars)
+            bars = np.full(len(steps), math.inf)
+            bars[enough] = _medians(means[:, enough])
+        return BestSoFar(tuple(steps.tolist()), tuple(bars.tolist()))
 
 
 @dataclass(frozen=True)
@@ -227,6 +228,15 @@ def _running_means(curves: Sequence[Curve], steps: NDArray[np.int64]) -> Array:
         there = (steps >= own[0]) & (steps <= own[-1])
         row[there] = averages[np.searchsorted(own, steps[there], side="right") - 1]
     return means
+
+
+def _medians(columns: Array) -> Array:
+    """Median of each column's numbers, at least one: NumPy's `nanmedian` takes the columns one by one."""
+    ordered = np.sort(columns, axis=0)  # NaN last
+    n = np.sum(~np.isnan(columns), axis=0)
+    lower, upper = (np.take_along_axis(ordered, at[None], axis=0)[0] for at in ((n - 1) // 2, n // 2))
+    medians: Array = np.where(n % 2, lower, (lower + upper) / 2)
+    return medians
 
 
 def _powers(first: int, eta: int, last: int) -> list[int]:

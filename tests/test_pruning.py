@@ -264,6 +264,16 @@ def test_a_rule_is_given_the_same_reports_all_along_and_not_a_copy_for_each(dire
     assert len({id(reports) for reports, _ in given}) == 1
 
 
+@pytest.mark.parametrize("n", [3, 4])
+def test_medians_are_numpys_to_the_bit(n):
+    rng = np.random.default_rng(0)
+    values = [math.nan, -math.inf, math.inf, 1.7e308, -1.7e308, 5e-324, 0.1, 0.3, 2.0]
+    columns = np.vstack([rng.choice(values, size=(n, 500)), rng.choice(values[1:], size=500)])
+    with np.errstate(all="ignore"):
+        medians = hpo.pruning._medians(columns)
+        assert np.array_equal(medians, [np.nanmedian(column) for column in columns.T], equal_nan=True)
+
+
 def test_the_bars_are_of_the_values_in_their_order_and_of_every_rung_that_anyone_reached():
     curves = [{1: v} for v in (5.0, 1.0, 4.0, 2.0, 3.0)] + [{1: 6.0, 2: 6.0, 9: 0.5}] * 2
     rule = hpo.ASHAPruner().rule(history(curves))
