@@ -600,3 +600,23 @@ def test_categoricals_with_the_same_choices_are_alike():
 def test_what_cannot_be_encoded_is_named(configurations, message):
     with pytest.raises(SpaceError, match=message):
         Space({"x": Float(0, 1)}).encode(iter(configurations))
+
+
+def test_conditions_are_looked_at_together_and_hold_as_each_by_itself():
+    """Several parents, several values, one condition of many parameters, and what is not there itself."""
+    parameters = {f"c{i}": Categorical([0, 1, 2]) for i in range(6)}
+    parameters |= {f"n{i}": Int(0, 6, step=2, when={f"c{i}": [0, 2], "c0": [0, 1]}) for i in range(1, 6)}
+    parameters |= {f"f{i}": Float(0.0, 1.0, when={"n1": [2, 4]}) for i in range(5)}
+    parameters |= {"last": Float(0.0, 1.0, when={"n2": [0, 2, 6], "n1": 4, "c5": 1})}
+    names = list(parameters)
+    for order in (names, names[::-1], sorted(names)):
+        space = Space({name: parameters[name] for name in order})
+        seen = set()
+        for params in space.decode(np.random.default_rng(0).random((1000, len(space)))):
+            for name, parameter in parameters.items():
+                holds = all(params.get(parent) in values for parent, values in (parameter.when or {}).items())
+                assert (name in params) == holds
+                seen.add((name, holds))
+            assert space.canonical(params) == params
+        assert seen >= {(name, True) for name in names} | {(name, False) for name in names[6:]}
+        assert len(space._codec._activity._levels) == 2  # however many conditions there are in each

@@ -38,6 +38,7 @@ class Codec:
 
     def __init__(self, columns: Sequence[Parameter], conditions: Conditions) -> None:
         self.conditions = conditions
+        self._activity = _Activity(conditions)
         self.first = np.array([p.first for p in columns])
         self.last = np.array([p.last for p in columns])
         self.step = np.array([p.grid_step for p in columns])
@@ -83,11 +84,7 @@ class Codec:
 
     def active(self, V: Array) -> NDArray[np.bool_]:
         """Which parameters exist where their parents have these numbers, (n, d)."""
-        active = np.ones(V.shape, dtype=bool)
-        for j, parents in self.conditions:
-            for parent, satisfying in parents:
-                active[:, j] &= active[:, parent] & np.isin(V[:, parent], satisfying)
-        return active
+        return self._activity.of(V)
 
     def cells(self, j: int, m: int) -> Array:
         """Unit coordinates of the first `m` values of the discrete or constant column `j`, (m,)."""
@@ -103,6 +100,50 @@ class Codec:
         if self._log.size:
             warped[..., self._log] = np.log(V[..., self._log])
         return warped
+
+
+class _Activity:
+    """Which parameters exist: conditions are looked at together, but for those on what others decide."""
+
+    def __init__(self, conditions: Conditions) -> None:
+        tests: dict[tuple[int, tuple[float, ...]], int] = {}  # many parameters may share a condition
+        depth: dict[int, int] = {}
+        levels: dict[int, list[tuple[int, list[tuple[int, int]]]]] = {}
+        for j, parents in conditions:
+            own = [
+                (tests.setdefault((parent, tuple(values.tolist())), len(tests)), parent)
+                for parent, values in parents
+            ]
+            depth[j] = 1 + max(depth.get(parent, 0) for parent, _ in parents)
+            levels.setdefault(depth[j], []).append((j, own))
+        n_values = [len(values) for _, values in tests]
+        self._parents = np.repeat([parent for parent, _ in tests], n_values).astype(np.intp)
+        self._values = np.array([value for _, values in tests for value in values])[:, None]
+        self._tests = _starts(n_values)
+        self._levels = [_level(levels[n]) for n in sorted(levels)]
+
+    def of(self, V: Array) -> NDArray[np.bool_]:
+        """Which parameters exist where all have these numbers, (n, d)."""
+        active = np.ones(V.shape[::-1], dtype=bool)  # a row a parameter
+        if self._levels:
+            holds = np.logical_or.reduceat(V.T[self._parents] == self._values, self._tests)
+            for columns, tests, parents, starts in self._levels:
+                active[columns] = np.logical_and.reduceat(holds[tests] & active[parents], starts)
+        return active.T
+
+
+Indices = NDArray[np.intp]
+
+
+def _level(conditions: list[tuple[int, list[tuple[int, int]]]]) -> tuple[Indices, Indices, Indices, Indices]:
+    pairs = np.array([pair for _, own in conditions for pair in own])
+    columns = np.array([j for j, _ in conditions])
+    return columns, pairs[:, 0], pairs[:, 1], _starts([len(own) for _, own in conditions])
+
+
+def _starts(lengths: Sequence[int]) -> NDArray[np.intp]:
+    """Where each of several runs of these lengths begins."""
+    return np.cumsum([0, *lengths[:-1]])
 
 
 def conditions_of(parameters: Mapping[str, Parameter]) -> Conditions:
