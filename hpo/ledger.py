@@ -235,7 +235,10 @@ class Rows(Sequence[T]):
     def __getitem__(self, index: slice) -> Sequence[T]: ...
     def __getitem__(self, index: int | slice) -> T | Sequence[T]:
         if isinstance(index, slice):
-            return [self._items[i] for i in self._rows[index]]
+            rows = self._rows[index]
+            if isinstance(rows, range) and rows.step == 1:  # thousands are copied at once
+                return self._items[rows.start : rows.stop]
+            return [self._items[i] for i in rows]
         return self._items[self._rows[index]]
 
 

@@ -20,7 +20,7 @@ import random
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -69,10 +69,11 @@ class GeneticSearcher(Searcher):
     n_trials: int | None = None
     population_size: int | None = None
     crossover_probability: float = 0.9
+    _moves: _Moves = field(default_factory=lambda: _Moves(), init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for field, least in (("n_trials", 1), ("population_size", 2)):
-            object.__setattr__(self, field, whole_or_none(field, getattr(self, field), least))
+        for name, least in (("n_trials", 1), ("population_size", 2)):
+            object.__setattr__(self, name, whole_or_none(name, getattr(self, name), least))
         probability = self.crossover_probability
         if not is_real(probability) or not 0 <= probability <= 1:
             raise ValueError(f"crossover_probability={probability!r}: must be a number in 0..1")
@@ -86,13 +87,34 @@ class GeneticSearcher(Searcher):
         if history.k >= min(mu, RANDOM) and history.complete.sum() >= 2:
             eta = ETA[0] + (ETA[1] - ETA[0]) * min(history.k / budget, 1.0)
             with _deap_draws_from(rng):
-                family = _Family(space, history, mu, eta, self.crossover_probability, rng)
+                moves = self._moves.of(history)
+                family = _Family(space, history, moves, mu, eta, self.crossover_probability, rng)
                 for _ in range(ATTEMPTS):
                     move, child = family.child()
                     child = space.snap(np.clip(child, 0.0, 1.0)[None])
                     if not is_tried(child[0], history) and space.feasible(child)[0]:
                         return Suggestion(space.decode(child)[0], {**info, "move": move})
         return Suggestion(space.decode(untried(space, history, rng))[0], info)
+
+
+class _Moves:
+    """By which move each trial came about, read once as the history grows; copies and pickles are empty."""
+
+    def __init__(self) -> None:
+        self._known: tuple[list[Any], NDArray[np.int64]] = [], np.empty(0, dtype=np.int64)
+
+    def __reduce__(self) -> tuple[type[_Moves], tuple[()]]:
+        return _Moves, ()
+
+    def of(self, history: History) -> NDArray[np.int64]:
+        """Number of each finished trial's move, (n,)."""
+        infos = list(history.infos[:])  # a slice, since one look at a time at a long history is slow
+        known, moves = self._known
+        n = len(known) if infos[: len(known)] == known else 0
+        read = [_number_of(info.get("move")) for info in infos[n:]]
+        moves = np.concatenate([moves[:n], np.array(read, dtype=np.int64)])
+        self._known = infos, moves
+        return moves
 
 
 class _Family:
@@ -102,6 +124,7 @@ class _Family:
         self,
         space: Space,
         history: History,
+        moves: NDArray[np.int64],
         mu: int,
         eta: float,
         crossover_probability: float,
@@ -111,14 +134,11 @@ class _Family:
         self.rng = rng
         self.crossover_probability = crossover_probability
         y = np.where(history.complete, history.y, np.inf)
-        # A slice, since one look at a time at a long history is slow.
-        moves = np.array([_number_of(info.get("move")) for info in history.infos[:]])
         self.climb = replay(history.X, y, moves == NUMBER["climb"])
         self.shares = _shares(moves, found_best(y), self.climb)
         # Rows are sorted, best first, so a genome's fitness is its rank: failures stay outside.
-        order = np.argsort(y, kind="stable")[: int(history.complete.sum())]
-        self.best: Array = history.X[order[:BEST]]
-        self.population: Array = history.X[order[_without_trail(moves[order])][:mu]]
+        self.best: Array = history.X[_lowest(y, BEST)]
+        self.population: Array = history.X[_lowest(_without_trail(y, moves), mu)]
         self.individuals = [_Individual(row.tolist(), -i) for i, row in enumerate(self.population)]
         self.toolbox = _toolbox(eta)
 
@@ -224,11 +244,18 @@ def _shares(moves: NDArray[np.int64], is_best: NDArray[np.bool_], climb: Climb) 
     return normalised
 
 
-def _without_trail(moves: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Positions, of trials sorted best first, of the best and of all that are no steps of a climb."""
-    is_step = moves == NUMBER["climb"]
-    is_step[:1] = False
-    return np.flatnonzero(~is_step)
+def _without_trail(y: Array, moves: NDArray[np.int64]) -> Array:
+    """The values of the best trial and of all that are no steps of a climb; inf for the others."""
+    is_trail = moves == NUMBER["climb"]
+    is_trail[np.argmin(y)] = False
+    return np.where(is_trail, np.inf, y)
+
+
+def _lowest(y: Array, n: int) -> NDArray[np.intp]:
+    """Rows of the `n` lowest finite values, lowest first, the earliest of equals."""
+    n = min(n, int(np.isfinite(y).sum()))
+    rows = np.flatnonzero(y <= np.partition(y, n - 1)[n - 1])  # to sort a long history takes longer
+    return rows[np.argsort(y[rows], kind="stable")][:n]
 
 
 @contextmanager

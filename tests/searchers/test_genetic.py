@@ -1,5 +1,7 @@
 """The genetic algorithm at its own game: a few hundred cheap trials."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ import hpo
 from hpo.searchers import genetic
 from hpo.searchers.base import generator
 from hpo.searchers.climb import CONVERGED, Climb
-from hpo.searchers.genetic import NUMBER, _Family, _shares, _without_trail
+from hpo.searchers.genetic import NUMBER, _Family, _lowest, _shares, _without_trail
 from hpo.trial import History
 
 SPACE = {
@@ -135,8 +137,43 @@ def test_as_many_of_the_genes_mutate_where_most_are_inactive():
 
 def test_of_a_climb_only_the_best_breeds():
     moves = np.array([NUMBER["climb"], NUMBER["climb"], -1, NUMBER["crossover"], NUMBER["climb"]])
-    assert _without_trail(moves).tolist() == [0, 2, 3]
-    assert _without_trail(moves[2:]).tolist() == [0, 1]
+    values = np.array([2.0, 1.0, 5.0, 4.0, np.inf])
+    assert _without_trail(values, moves).tolist() == [np.inf, 1.0, 5.0, 4.0, np.inf]
+    assert _without_trail(values[2:], moves[2:]).tolist() == [5.0, 4.0, np.inf]
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 40, 99])
+def test_the_lowest_are_those_of_a_stable_sort(n):
+    values = np.random.default_rng(0).choice([np.inf, 0.0, 1.0, 2.0, 3.0], size=60)
+    rows = np.argsort(values, kind="stable")[: np.isfinite(values).sum()]
+    assert _lowest(values, n).tolist() == rows[:n].tolist()
+
+
+class Noted(dict):
+    """What was noted with a suggestion, and how often it was looked at."""
+
+    looks = 0
+
+    def get(self, key, default=None):
+        Noted.looks += 1
+        return super().get(key, default)
+
+
+def test_moves_are_read_once_as_a_history_grows_and_anew_where_it_is_another():
+    notes = [Noted(move=move) for move in ("climb", "difference", "elsewhere", "crossover", "climb")]
+    expected = [NUMBER["climb"], NUMBER["difference"], -1, NUMBER["crossover"], NUMBER["climb"]]
+    moves = genetic._Moves()
+
+    def of(infos):
+        n = len(infos)
+        return moves.of(History.build(hpo.Space(SPACE), [{}] * n, [0.0] * n, infos=infos)).tolist()
+
+    assert [of(notes[:n]) for n in (2, 2, 3, 5)] == [expected[:n] for n in (2, 2, 3, 5)]
+    assert Noted.looks == 5
+    assert of(notes[1:]) == expected[1:]
+    assert of(notes[:1]) == expected[:1]
+    assert of([]) == []
+    assert pickle.loads(pickle.dumps(moves))._known[0] == []
 
 
 def test_a_move_is_judged_by_its_latest_children_and_a_climb_that_has_converged_rests():
@@ -176,7 +213,7 @@ def test_a_wrong_option_is_named(wrong):
 def test_children_have_the_choices_of_either_parent_and_what_a_parent_lacks():
     space = hpo.Space({"x": hpo.Float(0, 1), "kind": hpo.Categorical(["a", "b"])})
     seen = History.build(space, [{"x": x, "kind": "a"} for x in (0.2, 0.4)], [0.0, 1.0])
-    family = _Family(space, seen, 2, 2.0, 0.9, np.random.default_rng(0))
+    family = _Family(space, seen, np.full(len(seen), -1), 2, 2.0, 0.9, np.random.default_rng(0))
     a, b = np.array([0.1, 0.25]), np.array([0.9, 0.75])
     children = {tuple(family._with_choices(a.copy(), a, b, rate=0.0)) for _ in range(20)}
     assert children == {(0.1, 0.25), (0.1, 0.75)}
