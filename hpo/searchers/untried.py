@@ -48,9 +48,16 @@ def is_exhausted(space: Space, history: History) -> bool:
 
 def is_tried(u: Array, history: History) -> bool:
     """Whether a snapped point, (d,), is a finished or pending trial."""
+    return any(_is_among(tried, u) for tried in (history.pending, history.X))
+
+
+def _is_among(tried: Array, u: Array) -> bool:
+    """Whether a row is equal to a snapped point: column by column, as the first leaves few rows over."""
+    rows = np.arange(len(tried))
     # Equal where u is active means equal: the values of the parents decide what else is active.
-    active = ~np.isnan(u)
-    return any(
-        bool((np.abs(tried[:, active] - u[active]) < EQUAL).all(axis=1).any())
-        for tried in (history.pending, history.X)
-    )
+    for j in np.flatnonzero(~np.isnan(u)).tolist():
+        if len(rows) == 0:
+            break
+        column = tried[:, j] if len(rows) == len(tried) else tried[rows, j]
+        rows = rows[np.abs(column - u[j]) < EQUAL]
+    return len(rows) > 0

@@ -6,6 +6,8 @@ from scipy import stats
 from scipy.stats import qmc
 
 import hpo
+from hpo.searchers.untried import is_tried
+from hpo.trial import History
 
 SPACE = {
     "rate": hpo.Float(1e-4, 1.0, log=True),
@@ -59,3 +61,21 @@ def test_a_finite_space_is_drawn_without_a_repeat_to_its_end():
 def test_an_unknown_sequence_is_named():
     with pytest.raises(ValueError, match="sequence='halton'"):
         hpo.RandomSearcher("halton")
+
+
+def test_a_point_is_tried_where_all_that_it_has_is_equal_and_of_many_trials_few_are_looked_at_in_full():
+    looked = []
+
+    class Looking(np.ndarray):
+        def __getitem__(self, index):
+            found = np.asarray(self)[index]
+            looked.append(found.size)
+            return found
+
+    space = hpo.Space({**{f"n{i}": hpo.Int(0, 9) for i in range(5)}, "x": hpo.Int(0, 9, when={"n0": [0, 1]})})
+    U = space.sample(2000, np.random.default_rng(0))
+    keys = set(space.keys(U[:1000]))
+    for seen, pending in ((U[:1000], U[:0]), (U[:0], U[:1000]), (U[:500], U[500:1000])):
+        history = History(seen.view(Looking), None, None, (), pending.view(Looking), (), 1000)
+        assert [is_tried(u, history) for u in U] == [key in keys for key in space.keys(U)]
+    assert sum(looked) < 1.3 * 3 * 1000 * len(U)  # one column of 1,000, a tenth in the next
