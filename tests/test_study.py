@@ -4,12 +4,14 @@ import dataclasses
 import math
 import pickle
 import re
+import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import hpo
@@ -499,6 +501,21 @@ def test_another_history_is_made_of_one_by_replace():
     assert (history.y.tolist(), history.k) == ([4.0], 1)
 
 
+def test_a_wide_dataframe_takes_a_few_words_a_value():
+    space = hpo.Space({f"x{j}": hpo.Float(0.0, 1.0) for j in range(200)})
+    study = hpo.Study(space, searcher="random", seed=0).optimize(lambda p: p["x0"], 200, progress=False)
+    expected = study.dataframe()  # which loads pandas
+    tracemalloc.start()
+    try:
+        frame = study.dataframe()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 60 * 200 * 200
+    pd.testing.assert_frame_equal(frame, expected)
+    assert frame["params_x199"].tolist() == [t.params["x199"] for t in study.trials]
+
+
 def test_dataframe_has_a_row_a_trial():
     study = hpo.minimize(square, SPACE, searcher=Uniform(), n_trials=4, seed=0, progress=False)
     frame = study.dataframe()
@@ -928,6 +945,7 @@ def test_a_study_without_trials_is_a_table_without_rows():
     frame = hpo.Study(SPACE, searcher="random").dataframe()
     assert len(frame) == 0
     assert [*frame.columns][:3] == ["number", "state", "value"]
+    assert [str(frame[name].dtype) for name in ("state", "failure", "reason")] == ["object"] * 3
 
 
 def test_columns_of_numbers_are_numbers_also_where_there_are_none():
