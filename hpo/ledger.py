@@ -182,11 +182,15 @@ class _LazyHistory(History):
 
     @cached_property
     def failed(self) -> NDArray[np.bool_]:
+        return _read_only(super().failed)
+
+    @cached_property
+    def cancelled(self) -> NDArray[np.bool_]:
         ledger, _, _ = vars(self)["_columns"]
-        failed = np.isnan(self.y)
-        for row in np.flatnonzero(failed):
-            failed[row] = ledger.trials[self.numbers[row]].state is not TrialState.CANCELLED
-        return _read_only(failed)
+        cancelled = np.isnan(self.y)
+        for row in np.flatnonzero(cancelled):
+            cancelled[row] = ledger.trials[self.numbers[row]].state is TrialState.CANCELLED
+        return _read_only(cancelled)
 
     @cached_property
     def infos(self) -> Sequence[Mapping[str, Any]]:

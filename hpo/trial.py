@@ -186,6 +186,8 @@ class History:
         Number of the trial that is being suggested.
     reports : sequence of n mappings
         Intermediate values of each finished trial by step, to be minimised.
+    cancelled : (n,) array of bool, optional
+        Which trials without a value were cancelled; None: none.
     """
 
     X: Array
@@ -196,6 +198,7 @@ class History:
     pending_infos: Sequence[Mapping[str, Any]]
     k: int
     reports: Sequence[Mapping[int, float]] = ()
+    cancelled: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -208,7 +211,8 @@ class History:
     @property
     def failed(self) -> NDArray[np.bool_]:
         """Which finished trials failed, (n,): they have no value, and were not cancelled."""
-        return np.isnan(self.y)
+        missing = np.isnan(self.y)
+        return missing if self.cancelled is None else missing & ~self.cancelled
 
     @classmethod
     def build(

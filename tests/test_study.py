@@ -501,6 +501,16 @@ def test_another_history_is_made_of_one_by_replace():
     assert (history.y.tolist(), history.k) == ([4.0], 1)
 
 
+def test_a_history_made_by_replace_knows_what_failed_and_what_was_cancelled():
+    study = hpo.Study(SPACE, searcher=Uniform(), seed=0)
+    for outcome in ({"value": 4.0}, {"state": "failed"}, {"state": "cancelled"}):
+        study.tell(study.ask(), **outcome)
+    history = study._book.ledger.history(3, window=None)
+    for made in (history, dataclasses.replace(history, k=9), pickle.loads(pickle.dumps(history))):
+        assert made.failed.tolist() == [False, True, False]
+        assert made.cancelled.tolist() == [False, False, True]
+
+
 def test_a_wide_dataframe_takes_a_few_words_a_value():
     space = hpo.Space({f"x{j}": hpo.Float(0.0, 1.0) for j in range(200)})
     study = hpo.Study(space, searcher="random", seed=0).optimize(lambda p: p["x0"], 200, progress=False)
