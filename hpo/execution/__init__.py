@@ -3,8 +3,8 @@
 `options` says how, `live` is a trial as its objective sees it, `outcome` one evaluation, `values` checks what
 is said in it, and `runners` has the interface of such a place and the plainest one. `workers` are processes
 of our own (`serving` is what goes on in one, `guard` ends what is left of them, `reports` keep what a trial
-said before it was killed), `executors` everything that has ``submit``; `payload` is how an objective gets
-there.
+said before it was killed), `executors` everything that has ``submit`` (`dask` mends one of them); `payload`
+is how an objective gets there.
 """
 
 from hpo.execution.live import LiveTrial, TrialPruned

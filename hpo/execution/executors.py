@@ -15,6 +15,7 @@ from concurrent.futures import (
 from typing import Any
 
 from hpo.checks import is_whole
+from hpo.execution.dask import DaskExecutor
 from hpo.execution.live import LiveTrial
 from hpo.execution.outcome import Objective, Outcome, adapted, evaluate
 from hpo.execution.payload import ObjectiveError, dump, dump_trial, evaluate_payload
@@ -38,6 +39,8 @@ class ExecutorRunner:
     def __init__(self, objective: Objective, executor: Any, capacity: int | None) -> None:
         if hasattr(executor, "get_executor"):  # Dask's client: its own futures are of another kind
             executor = executor.get_executor(pure=False, retries=0)
+        if hasattr(executor, "_wrap_future"):  # Dask's, whose futures may be pending for ever
+            executor = DaskExecutor(executor)
         workers = _workers_of(executor)
         self.capacity = capacity or workers
         self._submit: Callable[[LiveTrial], Future[Outcome]]
@@ -83,11 +86,12 @@ class ExecutorRunner:
             except (ObjectiveError, KeyboardInterrupt, BrokenExecutor) as error:
                 fatal = error  # its trial stays among the running ones, so that the next call finds it again
                 continue
-            except CancelledError:  # a Dask client may even lose, in silence, what it is given after that
+            except CancelledError as error:  # a Dask client may even lose, in silence, what comes after that
                 fatal = BrokenExecutor(
                     "the executor gave up its trials, as one does that is shut down or has lost its "
                     "scheduler; they are queued again"
                 )
+                fatal.__cause__ = error
                 continue
             except BaseException as error:  # the evaluation itself never raises: its worker was lost
                 seconds = time.monotonic() - begin

@@ -1,5 +1,6 @@
 """A study on a Dask cluster of its own on loopback, whose workers are killed in the middle of trials."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -74,6 +75,63 @@ def test_an_objective_that_always_kills_its_worker_costs_its_own_trial(client):
     lost = study.trials[1]
     assert (lost.failure, lost.attempt) == ("lost", 2)
     assert "KilledWorker" in lost.reason
+
+
+def test_a_result_that_is_lost_with_its_worker_and_again_when_it_is_computed_anew_costs_a_retry(
+    client, tmp_path, monkeypatch
+):
+    evaluations, gather = [], client._gather_remote
+
+    async def too_late(*arguments):
+        if not evaluations:
+            worker = int((tmp_path / "1").read_text())
+            os.kill(worker, signal.SIGKILL)
+            while not (tmp_path / "2").exists():
+                await asyncio.sleep(0.01)
+            evaluations.append(worker)
+        return await gather(*arguments)
+
+    def objective(params):
+        n = len(list(tmp_path.iterdir())) + 1
+        (tmp_path / str(n)).write_text(str(os.getpid()))
+        if n == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return loss(params)
+
+    monkeypatch.setattr(client, "_gather_remote", too_late)
+    study = run(objective, 1, client, timeout=120)
+    assert [(str(t.state), t.attempt) for t in study.trials] == [("complete", 2)]
+
+
+def test_a_result_that_cannot_be_fetched_ends_the_run_and_costs_no_trial(client, monkeypatch):
+    gather = client._gather_remote
+
+    async def lost(*arguments):
+        await gather(*arguments)
+        raise OSError("no such scheduler")
+
+    monkeypatch.setattr(client, "_gather_remote", lost)
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    with pytest.raises(BrokenExecutor, match="has lost its scheduler") as caught:
+        study.optimize(loss, 1, timeout=120, executor=client, progress=False)
+    assert "no such scheduler" in repr(caught.value.__cause__.__cause__)
+    assert [str(t.state) for t in study.trials] == ["queued"]
+
+
+@pytest.mark.parametrize("status", ["closing", "closed"])
+def test_a_trial_given_to_a_client_that_is_being_closed_ends_the_run(client, monkeypatch, status):
+    submit = client.submit
+
+    def at_the_last_moment(*arguments, **options):
+        future = submit(time.sleep, 1.0)
+        monkeypatch.setattr(client, "status", status)
+        return future
+
+    monkeypatch.setattr(client, "submit", at_the_last_moment)
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    with pytest.raises(BrokenExecutor, match="gave up its trials"):
+        study.optimize(loss, 1, executor=client, timeout=120, progress=False)
+    assert [str(t.state) for t in study.trials] == ["queued"]
 
 
 def test_a_client_is_an_executor_itself(client):
