@@ -152,9 +152,15 @@ def test_a_client_that_loses_its_scheduler_ends_the_run_and_costs_no_trial():
         ) as cluster,
         distributed.Client(cluster.scheduler_address) as client,
     ):
-        threading.Timer(1.0, cluster.close).start()
+        closing = threading.Thread(target=cluster.close)
+
+        def close(study, trial):
+            if trial.number == 3:
+                closing.start()
+
         with pytest.raises(BrokenExecutor, match="has lost its scheduler"):
-            study.optimize(slow, 1000, executor=client, progress=False)
+            study.optimize(slow, 1000, executor=client, callbacks=[close], progress=False)
+        closing.join()  # of two threads that close a cluster one stops the loop in which the other waits
     assert {str(t.state) for t in study.trials} == {"complete", "queued"}
 
 
