@@ -84,6 +84,9 @@ def run(study: StudyView, runner: Runner, limits: Limits, on_finish: Callable[[i
                 running[trial.number] = trial
                 starts[trial.number] += 1
                 runner.submit(study.live(trial))
+            if study.is_stopping() or limits.is_over():
+                for number in runner.withdraw():
+                    _requeue(study, running.pop(number))
             if not running:
                 break
             ended = []

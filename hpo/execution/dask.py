@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import suppress
 from typing import Any
+from weakref import WeakKeyDictionary
 
 
 class DaskExecutor:
@@ -20,6 +21,7 @@ class DaskExecutor:
 
     def __init__(self, executor: Any) -> None:
         self._executor = executor
+        self._theirs: WeakKeyDictionary[Future[Any], Any] = WeakKeyDictionary()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._executor, name)
@@ -29,8 +31,21 @@ class DaskExecutor:
         future: Future[Any] = type(self._executor).submit(self, function, *args)
         return future
 
+    def waiting(self) -> list[Future[Any]]:
+        """Futures whose calls the cluster holds without a worker; none where the scheduler cannot say."""
+        pending = [(ours, theirs) for ours, theirs in self._theirs.items() if not ours.done()]
+        try:
+            processing = self._client.processing().values()
+            found = self._client.who_has([theirs for _, theirs in pending])  # those that have ended since
+        except Exception:  # it is gone, which ends them all
+            return []
+        begun = {key for keys in processing for key in keys}
+        begun |= {key for key, workers in found.items() if workers}
+        return [ours for ours, theirs in pending if theirs.key not in begun]
+
     def _wrap_future(self, theirs: Any) -> Future[Any]:
         client, ours = theirs.client, Future[Any]()
+        self._theirs[ours] = theirs
 
         def withdraw(ours: Future[Any]) -> None:
             if ours.cancelled() and theirs.status != "cancelled":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -41,6 +41,8 @@ class ExecutorRunner:
             executor = executor.get_executor(pure=False, retries=0)
         if hasattr(executor, "_wrap_future"):  # Dask's, whose futures may be pending for ever
             executor = DaskExecutor(executor)
+        # Others cannot say: a future that is pending may be one that nobody told of its begin, such as Ray's.
+        self._waiting: Callable[[], Collection[Future[Outcome]]] = getattr(executor, "waiting", tuple)
         workers = _workers_of(executor)
         self.capacity = capacity or workers
         self._submit: Callable[[LiveTrial], Future[Outcome]]
@@ -102,6 +104,11 @@ class ExecutorRunner:
             raise fatal
         return sorted(outcomes, key=lambda pair: pair[0])
 
+    def withdraw(self) -> Collection[int]:
+        """Numbers of the trials that a Dask cluster held without a worker; they are cancelled."""
+        withdrawn = [future for future in self._waiting() if future.cancel()]
+        return [self._running.pop(future)[0] for future in withdrawn]
+
     def close(self, *, kill: bool) -> None:
         """The executor is the caller's; only what has not begun is withdrawn."""
         for future in self._running:
@@ -117,6 +124,6 @@ def _workers_of(executor: Any) -> int:
     if client is not None:
         threads = sum(client.nthreads().values())
         if not threads:  # no error: those of an adaptive cluster come when there is something to do
-            warn("executor: the Dask cluster has no workers; trials wait for one, whatever the timeout")
+            warn("executor: the Dask cluster has no workers; trials wait for one")
         return max(1, int(threads))
     return 1

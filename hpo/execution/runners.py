@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from hpo.execution.live import LiveTrial
@@ -21,6 +21,9 @@ class Runner(Protocol):
 
     def wait(self, timeout: float | None) -> Sequence[tuple[int, Outcome]]:
         """Numbers and outcomes of what has ended; may be none, after `timeout` seconds at the latest."""
+
+    def withdraw(self) -> Collection[int]:
+        """Numbers of the trials that have not begun, and now will not; may be none."""
 
     def close(self, *, kill: bool) -> None:
         """Let go of everything; with `kill`, of what is still running too."""
@@ -73,6 +76,10 @@ class InProcess:
         """Evaluate it; a running objective is not interrupted, whatever the timeout."""
         live = self._waiting.pop()
         return [(live.number, evaluate(self._objective, live))]
+
+    def withdraw(self) -> Collection[int]:
+        """None: what is submitted is evaluated at once."""
+        return ()
 
     def close(self, *, kill: bool) -> None:
         """Nothing to let go of."""

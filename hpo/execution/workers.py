@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
@@ -139,6 +139,10 @@ class Workers:
             raise self._fatal
         self._leaving = [(w, until) for w, until in self._leaving if not self._has_left(w, until)]
         return sorted(outcomes, key=lambda pair: pair[0])
+
+    def withdraw(self) -> Collection[int]:
+        """None: a worker begins at once, or when it has been started."""
+        return ()
 
     def close(self, *, kill: bool) -> None:
         """End the workers, and whatever their trials left running."""

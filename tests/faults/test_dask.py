@@ -41,6 +41,7 @@ def run(objective, n, client=None, **options):
     study = hpo.Study(SPACE, searcher="random", seed=0, window=2)
     if client is not None:
         options["executor"] = client.get_executor(pure=False, retries=0)
+        options.setdefault("timeout", 300)  # where no worker comes any more, the test is to end
     return study.optimize(objective, n, progress=False, **options)
 
 
@@ -99,7 +100,7 @@ def test_a_result_that_is_lost_with_its_worker_and_again_when_it_is_computed_ane
         return loss(params)
 
     monkeypatch.setattr(client, "_gather_remote", too_late)
-    study = run(objective, 1, client, timeout=120)
+    study = run(objective, 1, client)
     assert [(str(t.state), t.attempt) for t in study.trials] == [("complete", 2)]
 
 
@@ -134,9 +135,46 @@ def test_a_trial_given_to_a_client_that_is_being_closed_ends_the_run(client, mon
     assert [str(t.state) for t in study.trials] == ["queued"]
 
 
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_what_no_worker_takes_is_withdrawn_when_the_time_is_over_or_the_study_stopped(client, is_stopped):
+    executor = client.get_executor(pure=False, resources={"what no worker has": 1})
+    study = hpo.Study(SPACE, searcher="random", seed=0, window=2)
+    scheduler = client.cluster.scheduler
+
+    def stop():
+        while len(scheduler.unrunnable) < 2:
+            time.sleep(0.01)
+        study.stop()
+
+    if is_stopped:
+        threading.Thread(target=stop).start()
+    study.optimize(loss, 2, timeout=None if is_stopped else 0.5, executor=executor, progress=False)
+    assert [str(t.state) for t in study.trials] == ["queued", "queued"]
+    deadline = time.monotonic() + 60
+    while scheduler.unrunnable and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not scheduler.unrunnable
+
+
+def test_what_workers_have_when_the_time_is_over_is_waited_for_and_fetched(client, monkeypatch):
+    gather = client._gather_remote
+
+    async def later(*arguments):
+        await asyncio.sleep(1.0)
+        return await gather(*arguments)
+
+    def slow(params):
+        time.sleep(1.0)
+        return loss(params)
+
+    monkeypatch.setattr(client, "_gather_remote", later)
+    study = run(slow, 2, client, timeout=0.5)
+    assert table(study) == table(run(loss, 2))
+
+
 def test_a_client_is_an_executor_itself(client):
     study = hpo.Study(SPACE, searcher="random", seed=0, window=2)
-    study.optimize(loss, 4, executor=client, progress=False)
+    study.optimize(loss, 4, timeout=300, executor=client, progress=False)
     assert table(study) == table(run(loss, 4))
 
 
@@ -173,5 +211,5 @@ def test_a_cluster_without_workers_is_told_and_waited_for(n_jobs):
     ):
         cluster.adapt(minimum=0, maximum=1, interval="100ms")
         with pytest.warns(UserWarning, match="executor: the Dask cluster has no workers; trials wait"):
-            study.optimize(loss, 2, n_jobs=n_jobs, executor=client, progress=False)
+            study.optimize(loss, 2, n_jobs=n_jobs, timeout=300, executor=client, progress=False)
     assert {str(t.state) for t in study.trials} == {"complete"}
