@@ -17,15 +17,19 @@ class Progress:
         Trials to run; None when only a timeout ends the run.
     timeout : float or None
         Seconds after which it ends.
+    best : Trial or None
+        What earlier runs found.
     """
 
-    def __init__(self, enabled: bool, total: int | None, timeout: float | None = None) -> None:
+    def __init__(
+        self, enabled: bool, total: int | None, timeout: float | None = None, best: Trial | None = None
+    ) -> None:
         self._enabled = enabled
         self._total = total
         self._timeout = timeout
         self._bar: Any = None
-        self._best: Trial | None = None
-        self._found = {"best": "none yet", "where": ""}
+        self._best = best
+        self._found = _shown(best)
 
     def __enter__(self) -> Progress:
         if self._enabled:
@@ -40,9 +44,9 @@ class Progress:
         """Show that `n_done` trials of this run are finished."""
         if self._bar is None:
             return
-        if best is not self._best and best is not None:
+        if best is not self._best:
             self._best = best
-            self._found = {"best": f"{best.value:.6g}", "where": f" (trial {best.number})"}
+            self._found = _shown(best)
         self._bar.update(self._task, completed=n_done, **self._found)
 
     def say(self, message: str) -> None:
@@ -68,3 +72,9 @@ class Progress:
         if self._bar is not None:
             self._task = self._bar.add_task("", total=self._total, **self._found)
             self._bar.start()
+
+
+def _shown(best: Trial | None) -> dict[str, str]:
+    if best is None:
+        return {"best": "none yet", "where": ""}
+    return {"best": f"{best.value:.6g}", "where": f" (trial {best.number})"}

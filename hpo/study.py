@@ -298,7 +298,7 @@ class Study(Results):
             self.stop()
             bar.say("finishing the running trials; Ctrl-C again ends them")
 
-        bar = Progress(options.progress, options.n_trials, options.timeout)
+        bar = Progress(options.progress, options.n_trials, options.timeout, self._book.ledger.best)
         with bar, stopping_on_interrupt(interrupted):
             limits = Limits(options.n_trials, deadline, options.max_retries)
             view = StudyView(

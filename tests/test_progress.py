@@ -341,6 +341,30 @@ def test_a_study_knows_the_time_left_of_its_timeout(monkeypatch):
     assert re.search(r"trial 3/\? best 1 \(trial 0\) 0:00:0\d left (1:59:5\d|2:00:00)", log.getvalue())
 
 
+def test_a_study_that_goes_on_shows_its_best_from_the_first(monkeypatch):
+    pages = []
+    monkeypatch.setattr("hpo.bars._notebook", lambda: Pages(pages))
+    study = hpo.Study({"n": hpo.Int(1, 3)}, searcher="grid")
+    study.add_trial({"n": 2}, 0.5)
+    study.optimize(lambda params: None, 1)
+    assert "trial 0/1 best 0.5 (trial 0)" in pages[0]["text/plain"]
+    assert "trial 1/1 best 0.5 (trial 0)" in pages[-1]["text/plain"]
+
+
+class Pages:
+    """A notebook that keeps what it is to show."""
+
+    def __init__(self, pages):
+        self.pages = pages
+
+    def display(self, page, **options):
+        self.pages.append(page)
+        return self
+
+    def update(self, page, **options):
+        self.pages.append(page)
+
+
 class SlowNotebook:
     """A notebook that takes its time for what comes while a search runs."""
 
