@@ -105,11 +105,11 @@ def test_a_search_within_someones_own_bar_leaves_the_terminal_to_that():
 
 @pytest.mark.parametrize("columns", [80, 60])
 def test_a_comparison_shows_how_many_runs_are_done_and_which_was_the_last(columns):
-    code = "with CellProgress(True, 3) as bar: bar.update(1, 'a [b]')"
+    code = "with CellProgress(True, 3) as bar: bar.update(1, 'a [b] :x:')"
     shown, _ = in_a_terminal(f"from hpo.compare.progress import CellProgress\n{code}", columns)
     assert "runs" in shown
     assert "1/3" in shown
-    assert "a [b]" in shown
+    assert "a [b] :x:" in shown
 
 
 @pytest.mark.parametrize("stderr", [io.StringIO, lambda: None])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from hpo.bars import TimeLeft, bar
@@ -19,7 +18,7 @@ class CellProgress:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeLeft(before=before),
-            TextColumn("{task.fields[last]}"),
+            TextColumn("{task.fields[last]}", markup=False),  # names, as they stand
         ]
         self._bar = bar(columns) if enabled else None
         if self._bar is not None:
@@ -37,4 +36,4 @@ class CellProgress:
     def update(self, n_done: int, last: str) -> None:
         """Show that `n_done` cells are finished, `last` being the latest."""
         if self._bar is not None:
-            self._bar.update(self._task, completed=n_done, last=escape(last))
+            self._bar.update(self._task, completed=n_done, last=last)
