@@ -45,9 +45,10 @@ def compare(
     """Run every searcher on every task with the same seeds, and keep every trial.
 
     All searchers have the same budget and, but for grid, the same first points per seed, drawn
-    independently from the space. Cells run in processes of their own with one BLAS thread each. A
-    finished cell is on disk and is not run again: an interrupted comparison goes on where it was. What the
-    code of an objective does is not looked at: choose another `out`, or another task's name, when it changes.
+    independently from the space. Cells run with one BLAS thread each, in processes of their own where several
+    run at a time. A finished cell is on disk and is not run again: an interrupted comparison goes on where it
+    was. What the code of an objective does is not looked at: choose another `out`, or another task's name,
+    when it changes.
 
     Parameters
     ----------
@@ -61,7 +62,8 @@ def compare(
     out : path
         Folder of the results.
     n_jobs : int, optional
-        Cells at a time; None: one a core.
+        Cells at a time; None: one a core. With 1 they run in this process, which ends with an objective
+        that crashes or calls `os._exit`; with more, such an objective costs its own cell.
     n_initial : int, optional
         Shared first points, at most `n_trials`; None: 10, as TPE begins by default, and a third of the
         budget at most.
