@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from contextvars import ContextVar
 
+WORKER = "HPO_WORKER"  # set in a worker process, and so in what threads and processes its trials start
 _is_shown = ContextVar("_is_shown", default=False)
 
 
 def is_shown() -> bool:
     """Whether what runs here is part of what someone shows."""
-    return _is_shown.get()
+    return _is_shown.get() or WORKER in os.environ
 
 
 class ShownElsewhere:

@@ -38,6 +38,9 @@ hpo.minimize(objective, {{"n": hpo.Int(1, 3)}}, searcher="grid", n_trials=9, n_j
 """
 NESTED = 'hpo.minimize(lambda q: q["x"], {"x": hpo.Float(0, 1)}, searcher="random", n_trials=7)'
 
+IN_A_THREAD = f"import threading; t = threading.Thread(target=lambda: {NESTED}); t.start(); t.join()"
+IN_A_PROCESS = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {f'import hpo; {NESTED}'!r}])"
+
 
 def in_a_terminal(code, columns=80):
     """What a terminal is sent on stderr, and what comes out of stdout, a pipe."""
@@ -76,6 +79,13 @@ def test_the_bar_counts_and_leaves_what_is_printed_to_its_pipe():
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_search_within_a_search_shows_no_second_bar(jobs):
     shown, _ = in_a_terminal(SEARCH.format(nested=NESTED, jobs=jobs))
+    assert "3/9" in shown
+    assert "/7" not in shown
+
+
+@pytest.mark.parametrize("nested", [IN_A_THREAD, IN_A_PROCESS], ids=["thread", "process"])
+def test_what_a_trial_starts_in_its_worker_shows_no_second_bar(nested):
+    shown, _ = in_a_terminal(SEARCH.format(nested=nested, jobs=2))
     assert "3/9" in shown
     assert "/7" not in shown
 

@@ -29,6 +29,7 @@ from hpo.execution.outcome import Objective, Outcome
 from hpo.execution.payload import ObjectiveError, dump, dump_trial
 from hpo.execution.reports import of_trial, taken
 from hpo.execution.serving import READY, Setup
+from hpo.shown import WORKER
 from hpo.trial import TrialState
 
 BLAS_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
@@ -80,7 +81,7 @@ class Workers:
         self._payload = dump(objective)
         self._timeout = trial_timeout
         self._memory = trial_memory_limit
-        self._environment = _with_threads(threads)
+        self._environment = {**_with_threads(threads), WORKER: "1"}
         self._idle: list[_Worker] = []
         self._busy: list[_Worker] = []
         self._leaving: list[tuple[_Worker, float]] = []  # and until when they have time to
