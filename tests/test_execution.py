@@ -18,6 +18,7 @@ import time
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext, suppress
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -295,6 +296,13 @@ def test_an_objective_whose_call_only_begins_it_is_refused_before_any_trial(obje
 def test_a_time_beyond_all_floats_is_never_up(name):
     study = hpo.minimize(loss, SPACE, n_trials=1, searcher="random", progress=False, **{name: 10**400})
     assert [str(t.state) for t in study.trials] == ["complete"]
+
+
+@pytest.mark.parametrize("name", ["timeout", "trial_timeout"])
+@pytest.mark.parametrize("seconds", [np.float16(0.5), np.float32(0.5), Fraction(1, 2)])
+def test_short_numbers_of_seconds_round_no_clock(name, seconds):
+    assert type(found := getattr(Options(**{name: seconds}), name)) is float
+    assert found == 0.5
 
 
 def test_nothing_is_stored_for_a_call_that_is_refused(tmp_path):

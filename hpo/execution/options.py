@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.checks import is_real, number_of_jobs, one_of, takes, truth, whole, whole_or_none
+from hpo.checks import as_float, is_real, number_of_jobs, one_of, takes, truth, whole, whole_or_none
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,10 @@ class Options:
         value = getattr(self, name)
         if value is None:
             return
-        if not is_real(value) or not (value > 0 or (may_be_zero and value == 0)):
+        seconds = as_float(value) if is_real(value) else math.nan
+        if not (seconds > 0 or (may_be_zero and seconds == 0)):
             least = "from 0" if may_be_zero else "above 0"
             raise ValueError(f"{name}={value!r}: must be seconds {least}, or None")
-        if value > sys.float_info.max:  # as a whole number may be, with which no clock can be compared
-            object.__setattr__(self, name, math.inf)
+        # In sums with NumPy's short floats a clock would be rounded to seconds, or to infinity.
+        if type(value) is not int or seconds == math.inf:
+            object.__setattr__(self, name, seconds)
