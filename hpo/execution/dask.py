@@ -27,8 +27,12 @@ class DaskExecutor:
         return getattr(self._executor, name)
 
     def submit(self, function: Any, *args: Any) -> Future[Any]:
-        """Have it called on the cluster, as the executor would; what differs is `_wrap_future`."""
-        future: Future[Any] = type(self._executor).submit(self, function, *args)
+        """Have it called on the cluster, as the executor would; what differs is `_wrap_future`.
+
+        A call that is not said to be impure is taken for the one before with the same arguments: a trial
+        that is tried again would fail as it did, without a call.
+        """
+        future: Future[Any] = type(self._executor).submit(self, function, *args, pure=False)
         return future
 
     def waiting(self) -> list[Future[Any]]:

@@ -38,7 +38,7 @@ class ExecutorRunner:
 
     def __init__(self, objective: Objective, executor: Any, capacity: int | None) -> None:
         if hasattr(executor, "get_executor"):  # Dask's client: its own futures are of another kind
-            executor = executor.get_executor(pure=False, retries=0)
+            executor = executor.get_executor(retries=0)
         if hasattr(executor, "_wrap_future"):  # Dask's, whose futures may be pending for ever
             executor = DaskExecutor(executor)
         # Others cannot say: a future that is pending may be one that nobody told of its begin, such as Ray's.

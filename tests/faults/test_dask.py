@@ -40,7 +40,7 @@ def table(study):
 def run(objective, n, client=None, **options):
     study = hpo.Study(SPACE, searcher="random", seed=0, window=2)
     if client is not None:
-        options["executor"] = client.get_executor(pure=False, retries=0)
+        options["executor"] = client.get_executor()
         options.setdefault("timeout", 300)  # where no worker comes any more, the test is to end
     return study.optimize(objective, n, progress=False, **options)
 
@@ -63,6 +63,19 @@ def test_a_worker_lost_in_the_middle_of_a_trial_costs_a_retry(client, tmp_path):
     study = run(fatal, n, client, max_retries=n)
     assert table(study) == table(run(loss, n))
     assert all(t.attempt > 1 for t in study.trials if t.number % 4 == 1)
+
+
+def test_a_trial_is_tried_again_by_an_executor_that_takes_calls_for_pure(client, tmp_path):
+    def fatal(params):
+        note = tmp_path / "begun"
+        if not note.exists():
+            note.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return loss(params)
+
+    study = hpo.Study(SPACE, searcher="random", seed=0)
+    study.optimize(fatal, 1, timeout=300, executor=client.get_executor(), progress=False)
+    assert [(str(t.state), t.attempt) for t in study.trials] == [("complete", 2)]
 
 
 def test_an_objective_that_always_kills_its_worker_costs_its_own_trial(client):
