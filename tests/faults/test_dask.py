@@ -18,10 +18,15 @@ SPACE = hpo.Space({"x": hpo.Float(0, 1)})
 
 
 @pytest.fixture(scope="module")
-def client():
+def cluster_client():
     import dask
 
-    settings = {"distributed.scheduler.allowed-failures": 0, "distributed.comm.timeouts.connect": "60s"}
+    settings = {
+        "distributed.scheduler.allowed-failures": 0,
+        "distributed.comm.timeouts.connect": "60s",
+        # A cluster gives up for good a worker that is not there by then, as one that was killed once more.
+        "distributed.deploy.lost-worker-timeout": "1h",
+    }
     with (
         dask.config.set(settings),
         distributed.LocalCluster(
@@ -29,8 +34,13 @@ def client():
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        client.wait_for_workers(2)
         yield client
+
+
+@pytest.fixture
+def client(cluster_client):
+    cluster_client.wait_for_workers(2, timeout=300)  # also for those that the test before has killed
+    return cluster_client
 
 
 def table(study):
@@ -150,7 +160,7 @@ def test_a_trial_given_to_a_client_that_is_being_closed_ends_the_run(client, mon
 
 @pytest.mark.parametrize("is_stopped", [False, True])
 def test_what_no_worker_takes_is_withdrawn_when_the_time_is_over_or_the_study_stopped(client, is_stopped):
-    executor = client.get_executor(pure=False, resources={"what no worker has": 1})
+    executor = client.get_executor(resources={"what no worker has": 1})
     study = hpo.Study(SPACE, searcher="random", seed=0, window=2)
     scheduler = client.cluster.scheduler
 
@@ -160,28 +170,35 @@ def test_what_no_worker_takes_is_withdrawn_when_the_time_is_over_or_the_study_st
         study.stop()
 
     if is_stopped:
-        threading.Thread(target=stop).start()
+        threading.Thread(target=stop, daemon=True).start()
     study.optimize(loss, 2, timeout=None if is_stopped else 0.5, executor=executor, progress=False)
-    assert [str(t.state) for t in study.trials] == ["queued", "queued"]
+    assert {str(t.state) for t in study.trials} == {"queued"}
     deadline = time.monotonic() + 60
     while scheduler.unrunnable and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not scheduler.unrunnable
 
 
-def test_what_workers_have_when_the_time_is_over_is_waited_for_and_fetched(client, monkeypatch):
-    gather = client._gather_remote
+def test_what_workers_have_when_the_study_is_stopped_is_waited_for_and_fetched(client, monkeypatch):
+    gather, scheduler = client._gather_remote, client.cluster.scheduler
+    study = hpo.Study(SPACE, searcher="random", seed=0, window=2)
 
     async def later(*arguments):
         await asyncio.sleep(1.0)
         return await gather(*arguments)
+
+    def stop():
+        while sum(len(worker.processing) for worker in scheduler.workers.values()) < 2:
+            time.sleep(0.01)
+        study.stop()
 
     def slow(params):
         time.sleep(1.0)
         return loss(params)
 
     monkeypatch.setattr(client, "_gather_remote", later)
-    study = run(slow, 2, client, timeout=0.5)
+    threading.Thread(target=stop, daemon=True).start()
+    study.optimize(slow, 100, timeout=300, executor=client, progress=False)
     assert table(study) == table(run(loss, 2))
 
 
