@@ -37,6 +37,10 @@ def run(repeats: int, quick: bool) -> None:
     """Print the milliseconds of one ask and tell by searcher, space and number of finished trials."""
     if find_spec("torch") is None:
         click.echo("Optuna's GPSampler is left out: torch is not installed", err=True)
+    else:
+        import torch
+
+        torch.set_num_threads(1)  # which the limit below does not reach where torch is loaded later
     with threadpool_limits(1):
         for name, space in {"10 floats": FLOATS, "mixed": MIXED}.items():
             for n in SIZES[:2] if quick else SIZES:
