@@ -30,7 +30,10 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(COMMANDS[cmd_name])
+        try:
+            module = import_module(COMMANDS[cmd_name])
+        except ImportError as error:
+            return _missing(cmd_name, str(error))
         command: click.Command = getattr(module, cmd_name, None) or module.command
         return command
 
@@ -39,6 +42,16 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except ImportError as error:  # of a package that only this benchmark needs
             raise click.ClickException(str(error)) from error
+
+
+def _missing(name: str, why: str) -> click.Command:
+    """Stands for a command whose packages are not installed: it says so in the help, and whenever called."""
+
+    def refuse() -> None:
+        raise click.ClickException(why)
+
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(name, context_settings=anything, callback=refuse, help=why)
 
 
 @click.group(cls=LazyGroup)

