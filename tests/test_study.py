@@ -631,8 +631,8 @@ def test_a_study_without_a_seed_has_one_of_its_own():
 class Told:
     """A progress line that keeps what it is told."""
 
-    def __init__(self, enabled, total, timeout):
-        self.updates, self.messages = [], []
+    def __init__(self, enabled, total, timeout, best):
+        self.before, self.updates, self.messages = best, [], []
 
     def __enter__(self):
         return self
@@ -660,6 +660,7 @@ def test_the_progress_line_is_told_the_best_and_why_the_search_ends(monkeypatch)
     study.optimize(lambda params: next(values), 3)
     study.optimize(lambda params: next(values))
     assert [line.updates for line in lines] == [[(1, None), (2, 1), (3, 1)], [(1, 3)]]
+    assert [line.before and line.before.number for line in lines] == [None, 1]
     assert lines[0].messages == []
     assert lines[1].messages == ["nothing is left to try: the search ends here"]
 
