@@ -73,7 +73,7 @@ BEHAVIOURS = {
     "complex": (lambda: 1j, "invalid value"),
     "10**400": (lambda: 10**400, "invalid value"),
     "a list": (lambda: [1.0], "invalid value"),
-    "a 0-d array": (lambda: np.array(2.0), "invalid value"),
+    "an array of one number": (lambda: np.array([2.0]), "invalid value"),
     "raises": (lambda: _raise(RuntimeError("no")), "exception"),
     "raises what cannot be pickled": (lambda: _raise(Unpicklable()), "exception"),
     "sys.exit": (lambda: sys.exit(3), "exception"),
