@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -84,12 +86,15 @@ def export(where: str, table: Path, name: str | None) -> None:
     """
     frame = _opened(where, name).dataframe()
     try:
-        # Half a character, as in names of files that are no UTF-8, is escaped.
-        frame.to_csv(table, index=False, mode="x", errors="backslashreplace")
+        table.touch(exist_ok=False)  # from here on it is ours
+        try:
+            # Half a character, as in names of files that are no UTF-8, is escaped. All text is quoted: a
+            # carriage return in what an objective said would otherwise end a row.
+            frame.to_csv(table, index=False, errors="backslashreplace", quoting=csv.QUOTE_NONNUMERIC)
+        except BaseException:  # such as of a full disk, or Ctrl-C
+            table.unlink()  # half a table, which would pass for all of it, and stand in the way
+            raise
     except OSError as error:
-        if not isinstance(error, FileExistsError):
-            with suppress(OSError):  # nothing is there where no file could be made
-                table.unlink()  # of a full disk: half a table, which would stand in the way
         raise click.ClickException(f"TABLE={str(table)!r}: {error.strerror or error}") from error
     except ImportError as error:  # of a library for the compression that the name asks for
         raise click.ClickException(f"TABLE={str(table)!r}: {error}") from error
@@ -140,12 +145,17 @@ def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None
     console.width = max(console.width, 5 * len(headings) + 1)
     table = Table(*(Column(heading, overflow="fold") for heading in headings))
     for row in rows:
-        # What the output's encoding lacks is escaped, too.
-        shown = (cell.encode(console.encoding, "backslashreplace").decode(console.encoding) for cell in row)
-        table.add_row(*map(Text, shown))
+        table.add_row(*(Text(_printable(cell, console.encoding)) for cell in row))
     try:
         console.print(table)
     except OSError as error:  # such as of a full disk
         with suppress(OSError), open(os.devnull, "w") as nowhere:  # for what is left at the end
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         raise click.ClickException(f"could not be printed ({error.strerror or error})") from error
+
+
+def _printable(text: str, encoding: str) -> str:
+    """`text` with escapes for what a terminal takes for orders, and for what the encoding lacks."""
+    # Tabs and ends of lines stay.
+    harmless = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda c: repr(c.group())[1:-1], text)
+    return harmless.encode(encoding, "backslashreplace").decode(encoding)

@@ -51,6 +51,18 @@ def test_a_study_is_shown_with_its_best_configuration(file):
     assert "none" in command("show", file, "empty").output
 
 
+def test_what_a_terminal_takes_for_orders_is_shown_escaped(tmp_path):
+    study = hpo.Study({"x\x1b[2J": hpo.Float(0, 1)}, searcher="random", storage=tmp_path / "runs.db")
+    study.tell(study.ask(), state="failed", reason="10%\r100% \x1b[31mred\x9b0m\x07\x00\nits\tend")
+    study.tell(study.ask(), 0.5)
+    shown = command("show", tmp_path / "runs.db").output
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines()]
+    assert ["latest failure", r"trial 0, exception: 10%\r100% \x1b[31mred\x9b0m\x07\x00"] in rows
+    assert any(row[:1] == [""] and row[1].split() == ["its", "end"] for row in rows)
+    assert r"x\x1b[2J" in [name for name, *_ in filter(None, rows)]
+    assert len(set(map(len, shown.splitlines()))) == 1  # the table has straight sides
+
+
 def test_trials_are_exported_a_row_each_and_never_over_a_file(file, tmp_path):
     table = tmp_path / "trials.csv"
     assert command("export", file, table).exit_code == 0
@@ -86,6 +98,33 @@ def test_half_a_table_that_a_full_disk_leaves_is_removed(file, tmp_path):
     assert "File too large" in refused.output
     assert not table.exists()
     assert command("export", file, table).exit_code == 0
+
+
+def test_a_table_that_is_interrupted_is_removed_and_one_that_was_there_is_not(file, tmp_path, monkeypatch):
+    table, there = tmp_path / "trials.csv", tmp_path / "there.csv"
+    there.write_text("ours")
+    to_csv = pd.DataFrame.to_csv
+
+    def interrupted(*given, **options):
+        to_csv(*given, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", interrupted)
+    assert "Aborted" in command("export", file, table).output
+    assert not table.exists()
+    assert "File exists" in command("export", file, there).output
+    assert there.read_text() == "ours"
+
+
+def test_a_carriage_return_ends_no_row_of_an_exported_table(tmp_path):
+    study = hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=tmp_path / "runs.db")
+    study.tell(study.ask(), state="failed", reason="10%\r100%")
+    study.tell(study.ask(), 0.5)
+    table = tmp_path / "trials.csv"
+    assert command("export", tmp_path / "runs.db", table).exit_code == 0
+    frame = pd.read_csv(table)
+    assert frame["number"].tolist() == [0, 1]
+    assert frame["reason"][0] == "10%\r100%"
 
 
 def test_text_that_no_file_can_hold_is_exported_escaped(tmp_path):
