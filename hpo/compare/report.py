@@ -72,10 +72,10 @@ def write_report(comparison: Records, path: Path) -> Path:
     environment.filters["counted"] = counted
     plotly = Markup(get_plotlyjs())
     html = environment.overlay(autoescape=True).get_template("report.html.j2")
-    path.write_text(html.render(plotlyjs=plotly, **context), encoding="utf-8")
+    path.write_text(html.render(plotlyjs=plotly, **context), encoding="utf-8", errors="backslashreplace")
     markdown = environment.get_template("report.md.j2")
     tables = path.with_name(f"{path.name.removesuffix('.html')}.md")
-    tables.write_text(markdown.render(**context), encoding="utf-8")
+    tables.write_text(markdown.render(**context), encoding="utf-8", errors="backslashreplace")
     return path
 
 
@@ -312,4 +312,4 @@ def _params(params: Mapping[str, Any]) -> str:
 
 def _markdown(text: Any) -> str:
     """`text` so that Markdown shows it as it stands, in a table cell too."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~$&])", r"\\\1", str(text)).replace("\n", " ")
+    return re.sub(r"([\\`*_{}\[\]<>#|~$&])", r"\\\1", " ".join(str(text).splitlines()))

@@ -131,6 +131,14 @@ def test_a_library_called_like_a_searcher_has_no_colour(toy, tmp_path):
 
 def test_what_markdown_reads_more_into_is_shown_as_it_stands():
     assert _markdown("a~b $x$ &lt;\nc|d") == r"a\~b \$x\$ \&lt; c\|d"
+    assert _markdown("10%\r100%\r\nend") == "10% 100% end"  # each would end the row
+
+
+def test_text_that_no_file_can_hold_is_reported_escaped(tmp_path):
+    found = run(tmp_path, {"t": hpo.Task(truth, SPACE, metric="data\udcff")}, 1, searchers={"tpe": Near()})
+    page = found.report(tmp_path / "report.html")
+    for file in (page, page.with_suffix(".md")):
+        assert "data\\udcff" in file.read_text(encoding="utf-8")
 
 
 def test_one_task_with_few_seeds_has_no_intervals_to_speak_of(tmp_path):
