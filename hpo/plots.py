@@ -101,7 +101,7 @@ def slices(study: Study, columns: int = 3) -> go.Figure:
     gap = 60 + 6 * widest
     height = 196 * n_rows + gap * (n_rows - 1)
     figure = make_subplots(
-        rows=n_rows, cols=n_columns, shared_yaxes=True, horizontal_spacing=0.04,
+        rows=n_rows, cols=n_columns, shared_yaxes=True, horizontal_spacing=min(0.04, 0.5 / n_columns),
         vertical_spacing=gap / height if n_rows > 1 else 0,
     )  # fmt: skip
     for j, name in enumerate(names):

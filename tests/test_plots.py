@@ -96,6 +96,13 @@ def test_slices_have_a_named_panel_a_parameter(study):
     assert plots.slices(many(1)).layout.xaxis.domain == (0, 1)  # one panel has all of the width
 
 
+def test_slices_have_as_many_columns_as_are_asked_for():
+    figure = plots.slices(many(40), columns=40)
+    starts = [figure.layout[f"xaxis{i or ''}"].domain[0] for i in ("", *range(2, 41))]
+    assert starts == sorted(set(starts))  # side by side
+    assert len({figure.layout[f"yaxis{i or ''}"].domain for i in ("", *range(2, 41))}) == 1
+
+
 def test_one_bar_of_colours_is_that_of_all_slices(study):
     figure = plots.slices(study)
     assert figure.layout.coloraxis.colorbar.title.text == "trial number"
