@@ -209,7 +209,7 @@ def command(
 ) -> None:
     """Every variant of the GP searcher on every suite; writes ablations.md and ablations.svg."""
     chosen = labels_of(suites, SUITES, "--suites")
-    if unknown := [part for part in parts if not any(part in name for name in VARIANTS)]:
+    if unknown := [part for part in parts if not part.strip() or not any(part in n for n in VARIANTS)]:
         raise click.BadParameter(f"--variant {unknown[0]!r}: must be part of one of {', '.join(VARIANTS)}")
     variants = {n: v for n, v in VARIANTS.items() if n == DEFAULT or not parts or any(p in n for p in parts)}
     folder, sections, panels = folder_of(out), [], []

@@ -39,8 +39,8 @@ def command(
     searchers: str, suites: str, trials: int, seeds: int, first_seed: int, out: str, jobs: int | None
 ) -> None:
     """Noise-free regret of the recommended trial, as a share of that of the best observed one."""
-    chosen, folder = labels_of(suites, ALL, "--suites"), folder_of(out)
-    labels = labels_of(searchers, SEARCHERS, "--searchers")
+    chosen, labels = labels_of(suites, ALL, "--suites"), labels_of(searchers, SEARCHERS, "--searchers")
+    folder = folder_of(out)
     marks = [*(m for m in MARKS if m < trials), trials]
     rows = []
     for suite in chosen:

@@ -34,6 +34,11 @@ FOLDS_HELP = "Train so many folds in full, minutes each, and count them as five;
 def command(data: str, folds: int, seed: int) -> None:
     """CPU time of the starting notes' procedure on this machine, one BLAS thread."""
     with said_plainly():
+        _, y = load_mnist(data, quiet=True)
+        if len(y) != 70_000:
+            raise click.UsageError(
+                f"--data {data}: has {len(y):,} digits; the notes' procedure needs all 70,000"
+            )
         seconds = measured(data, seed, folds)
     how = "one epoch of one fold" if not folds else f"{folds} of {N_FOLDS} folds"
     click.echo(

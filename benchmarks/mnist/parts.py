@@ -62,10 +62,10 @@ class SameSize(Problem):
 @jobs_option
 def command(data: str, trials: int, seeds: int, out: str, into: str | None, jobs: int | None) -> None:
     """Tune the network with none, one and all of its regularisers; a table and a figure."""
-    folder_of(out)
-    folder = folder_of(out if into is None else into, "--into")  # before the searches
     with said_plainly():
         _, y = load_mnist(data)
+    folder_of(out)
+    folder = folder_of(out if into is None else into, "--into")  # before the searches
     problem = SameSize(data)
     tasks = {name: problem.task(variant_space(parts)) for name, parts in VARIANTS.items()}
     with said_plainly():

