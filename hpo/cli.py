@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import sys
@@ -88,9 +87,9 @@ def export(where: str, table: Path, name: str | None) -> None:
     try:
         table.touch(exist_ok=False)  # from here on it is ours
         try:
-            # Half a character, as in names of files that are no UTF-8, is escaped. All text is quoted: a
-            # carriage return in what an objective said would otherwise end a row.
-            frame.to_csv(table, index=False, errors="backslashreplace", quoting=csv.QUOTE_NONNUMERIC)
+            # Half a character, as in names of files that are no UTF-8, is escaped. Rows end as RFC 4180 has
+            # it: only text with what ends a row is quoted, and what an objective said may have either half.
+            frame.to_csv(table, index=False, errors="backslashreplace", lineterminator="\r\n")
         except BaseException:  # such as of a full disk, or Ctrl-C
             table.unlink()  # half a table, which would pass for all of it, and stand in the way
             raise

@@ -125,6 +125,7 @@ def test_a_carriage_return_ends_no_row_of_an_exported_table(tmp_path):
     frame = pd.read_csv(table)
     assert frame["number"].tolist() == [0, 1]
     assert frame["reason"][0] == "10%\r100%"
+    assert table.read_text().splitlines()[1].startswith("0,failed,,")  # a number that is missing is no text
 
 
 def test_text_that_no_file_can_hold_is_exported_escaped(tmp_path):
