@@ -68,7 +68,7 @@ def test_a_peer_that_is_started_anew_goes_through_the_earlier_trials():
     assert second.searcher.log == ["start", "ask", "1: had 0.001", "ask", "2: had 0.002", "ask"]
 
 
-@pytest.mark.parametrize("label", ["nevergrad", "ax", "smac", "hebo"])
+@pytest.mark.parametrize("label", ["nevergrad", "ax", "smac", "hebo", "skopt-gp"])
 def test_a_peer_searches_a_space_of_every_kind_with_trials_that_fail(label):
     module, make = peers()[label]
     pytest.importorskip(module)

@@ -31,7 +31,7 @@ def peers() -> dict[str, tuple[str, Callable[[int], hpo.Searcher]]]:
         "optuna-gp": ("torch", lambda _: _optuna("GPSampler")),
         "optuna-cmaes": ("cmaes", lambda _: _optuna("CmaEsSampler")),
         "optuna-nsgaii": ("optuna", lambda _: _optuna("NSGAIISampler")),
-        "skopt-gp": ("skopt", lambda _: SkoptSearcher()),
+        "skopt-gp": ("skopt", SkoptSearcher),
         "nevergrad": ("nevergrad", NevergradSearcher),
         "botorch": ("botorch", lambda _: BoTorchSearcher()),
         "ax": ("ax", AxSearcher),

@@ -2,48 +2,51 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 import hpo
-from benchmarks.suites.peers.plain import from_plain, plain_history
+from benchmarks.suites.peers.replayed import ReplayedSearcher
 from hpo.space import Float, Int, Ordinal
 
 
 @dataclass(frozen=True)
-class SkoptSearcher(hpo.Searcher):
-    """scikit-optimize's Gaussian process: `Optimizer` at its defaults; conditions are ignored."""
+class SkoptSearcher(ReplayedSearcher):
+    """scikit-optimize's Gaussian process: `Optimizer` at its defaults; conditions are ignored.
+
+    Which of three acquisition functions pays it learns from what it proposed before, hence the replay.
+    """
 
     name: ClassVar[str] = "skopt-gp"
     libraries: ClassVar[tuple[str, ...]] = ("scikit-optimize",)
 
-    def suggest(self, space: hpo.Space, history: hpo.History, rng: np.random.Generator) -> hpo.Suggestion:
-        """Configuration to try next."""
+    def start(self, space: hpo.Space, seed: int) -> _Optimizer:
+        """The peer, before its first ask."""
+        return _Optimizer(space, seed)
+
+
+class _Optimizer:
+    def __init__(self, space: hpo.Space, seed: int) -> None:
         from skopt import Optimizer
-        from skopt.space import Categorical as SkoptCategorical
-        from skopt.space import Integer, Real
 
-        def dimension(p: Any) -> Any:
-            if isinstance(p, Float):
-                return Real(p.low, p.high, prior="log-uniform" if p.log else "uniform")
-            if isinstance(p, Int):
-                return Integer(p.low, p.high, prior="log-uniform" if p.log else "uniform")
-            indices = range(len(p.choices))
-            return (
-                Integer(0, len(p.choices) - 1) if isinstance(p, Ordinal) else SkoptCategorical(list(indices))
-            )
+        self.names = space.names
+        dimensions = [_dimension(p) for p in space.parameters.values()]
+        self.optimizer = Optimizer(dimensions, random_state=seed, n_initial_points=10)
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            optimizer = Optimizer(
-                [dimension(p) for p in space.parameters.values()],
-                random_state=int(rng.integers(2**31)),
-                n_initial_points=10,
-            )
-            X, y = plain_history(space, history)
-            if X:
-                optimizer.tell(X, y, fit=len(history) >= 10)
-            return hpo.Suggestion(from_plain(space, optimizer.ask()))
+    def ask(self) -> tuple[Any, Mapping[str, Any]]:
+        asked = self.optimizer.ask()
+        return asked, dict(zip(self.names, asked))
+
+    def tell(self, asked: Any, loss: float, failed: bool) -> None:
+        self.optimizer.tell(asked, loss)
+
+
+def _dimension(p: Any) -> Any:
+    from skopt.space import Categorical, Integer, Real
+
+    if isinstance(p, Float | Int):
+        kind = Real if isinstance(p, Float) else Integer
+        return kind(p.low, p.high, prior="log-uniform" if p.log else "uniform")
+    last = len(p.choices) - 1
+    return Integer(0, last) if isinstance(p, Ordinal) else Categorical(list(range(last + 1)))
