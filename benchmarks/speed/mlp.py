@@ -129,9 +129,10 @@ def _digits(n: int) -> tuple[Any, Any]:
 
 
 def _sklearn(hidden: tuple[int, ...], batch: int) -> Any:
+    # Plain descent, as ours: without the step for a momentum that is 0.
     return MLPClassifier(
-        hidden, solver="sgd", momentum=0, learning_rate_init=0.01, batch_size=batch, max_iter=2, alpha=0,
-        random_state=0,
+        hidden, solver="sgd", momentum=0, nesterovs_momentum=False, learning_rate_init=0.01, batch_size=batch,
+        max_iter=2, alpha=0, random_state=0,
     )  # fmt: skip
 
 
