@@ -30,7 +30,7 @@ from benchmarks.suites.problem import Problem
 from benchmarks.suites.regret import Regrets, random_regret
 from benchmarks.suites.tables import tables
 from hpo.compare.curves import incumbents
-from hpo.compare.statistics import FEWEST, mean_interval
+from hpo.compare.statistics import mean_interval
 
 MARKS = (100, 200, 500, 1000, 2000)
 OURS = "genetic"
@@ -131,11 +131,8 @@ def as_markdown(result: Regrets) -> str:
     """Mean rank, regret, and how far the genetic searcher is ahead of each of the others."""
     marks = result.marks(MARKS)
     names = result.searchers
-    intervals = "95% bootstrap intervals over problems"
-    if len(result.problems) < FEWEST:
-        intervals = "too few problems for intervals"
     parts = [
-        f"{len(result.problems)} problems, {result.R.shape[2]} paired seeds; {intervals}.",
+        f"{result.about}.",
         _table(f"Mean rank among {len(names)}", names, [result.mean_rank(m) for m in marks], marks),
         _table(
             "Regret, random search at the same number of trials = 1",

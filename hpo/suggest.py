@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from hpo.execution import LiveTrial
 from hpo.ledger import Ledger
-from hpo.pruning import Pruner, Rule
+from hpo.pruning import Pruner
 from hpo.searchers.base import Searcher, SearchSpaceExhausted, generator
 from hpo.space import InfeasibleSpaceError, Space, SpaceError
-from hpo.trial import Curve, Suggestion, Trial
+from hpo.trial import Suggestion, Trial
 
 
 def suggested(ledger: Ledger, searcher: Searcher, seed: int, window: int | None) -> Trial:
@@ -81,24 +80,4 @@ def live(trial: Trial, ledger: Ledger, pruner: Pruner | None, seed: int, window:
     rule = pruner.rule(ledger.history(trial.number, window))
     if not callable(rule):
         raise TypeError(f"pruner={pruner!r}: its rule must be a function of reports, not {rule!r}")
-    judge = _Judge(rule, ledger.sign)
-    made = LiveTrial(trial.number, trial.params, seed, judge)
-    made.listeners.append(judge.note)  # one report at a time: a trial may have thousands
-    return made
-
-
-class _Judge:
-    """A pruner's rule on values in the study's own direction; travels with the trial."""
-
-    def __init__(self, rule: Rule, sign: float) -> None:
-        self._rule = rule
-        self._sign = sign
-        self._noted = Curve({})
-
-    def note(self, step: int, value: float) -> None:
-        """Know of one more report."""
-        self._noted[step] = self._sign * value
-
-    def __call__(self, reports: Mapping[int, float]) -> bool:
-        """Whether the trial ends now; `reports` are those that were noted."""
-        return self._rule(self._noted)
+    return LiveTrial(trial.number, trial.params, seed, rule, ledger.sign)

@@ -27,7 +27,7 @@ from benchmarks.suites.kept import Part, definition, kept
 from benchmarks.suites.problem import Problem
 from hpo.compare import Comparison
 from hpo.compare.curves import runs
-from hpo.compare.statistics import mean_interval
+from hpo.compare.statistics import FEWEST, mean_interval
 
 FLOOR = 1e-3
 RANDOM_RUNS = 200  # of random search alone, from which the scale of each problem is estimated
@@ -68,6 +68,13 @@ class Regrets:
         if empty := [name for name, w in zip(self.problems, worst.ravel()) if np.isnan(w)]:
             raise ValueError(f"R: no run of {', '.join(empty)} has a value")
         object.__setattr__(self, "R", np.where(np.isnan(self.R), worst, self.R))
+
+    @property
+    def about(self) -> str:
+        """How many problems and seeds there are, and what intervals are."""
+        many = len(self.problems) >= FEWEST
+        intervals = "95% bootstrap intervals over problems" if many else "too few problems for intervals"
+        return f"{len(self.problems)} problems, {self.R.shape[2]} paired seeds; {intervals}"
 
     def marks(self, among: Sequence[int]) -> list[int]:
         """Those of these numbers of trials that runs had, and their last."""

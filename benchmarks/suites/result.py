@@ -13,7 +13,6 @@ from benchmarks.markdown import shown, table
 from benchmarks.suites.functions import Array
 from benchmarks.suites.regret import Regrets
 from hpo.compare.figures import colours
-from hpo.compare.statistics import FEWEST
 from hpo.plots import CONFIG, INK, RULE
 
 MARKS = (10, 20, 25, 30, 50, 100, 200, 500, 1000)
@@ -59,11 +58,8 @@ def as_page(result: Regrets, suite: str) -> str:
         tickvals=[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10], col=1,
     )  # fmt: skip
     figure.update_yaxes(title=f"mean rank among {len(result.searchers)} searchers", gridcolor=RULE, col=2)
-    bands = "bands are 95% bootstrap intervals over problems"
-    if len(result.problems) < FEWEST:
-        bands = "too few problems for intervals"
     figure.update_layout(
-        title=f"{suite}: {len(result.problems)} problems, {result.R.shape[2]} paired seeds; {bands}",
+        title=f"{suite}: {result.about}",
         template="plotly_white", height=620,
         font={"family": "system-ui, sans-serif", "color": INK, "size": 14},
         legend={"orientation": "h", "y": -0.18},

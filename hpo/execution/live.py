@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from hpo.execution.values import checked_step, checked_value
-from hpo.trial import Params, own
+from hpo.trial import Curve, Params, own
 
 
 class TrialPruned(Exception):
@@ -26,7 +26,9 @@ class LiveTrial:
     params : dict
     study_seed : int
     prune : callable, optional
-        From the reports so far to whether the trial should end; None: it never should.
+        From the reports so far, to be minimised, to whether the trial should end; None: it never should.
+    sign : float
+        1.0 where the study minimises, -1.0 where it maximises.
 
     Attributes
     ----------
@@ -42,13 +44,16 @@ class LiveTrial:
         params: Params,
         study_seed: int = 0,
         prune: Callable[[Mapping[int, float]], bool] | None = None,
+        sign: float = 1.0,
     ) -> None:
         self.number = number
         self.params = own(params)
         self.study_seed = study_seed
         self._reports: dict[int, float] = {}
         self._prune = prune
-        self.listeners: list[Callable[[int, float], None]] = []  # told of each report
+        self._sign = sign
+        self._curve = Curve({})  # the reports as `prune` has them: of thousands, none is looked at twice
+        self.on_report: Callable[[int, float], None] | None = None  # set where the trial runs, if at all
 
     @property
     def seed(self) -> int:
@@ -70,9 +75,10 @@ class LiveTrial:
         """
         number, checked = checked_step(step), checked_value(value)
         self._reports[number] = checked
-        for listener in self.listeners:
-            listener(number, checked)
+        self._curve[number] = self._sign * checked
+        if self.on_report is not None:
+            self.on_report(number, checked)
 
     def should_prune(self) -> bool:
         """Whether the study's pruner would end this trial now."""
-        return self._prune is not None and bool(self._reports) and self._prune(self._reports)
+        return self._prune is not None and bool(self._curve) and self._prune(self._curve)

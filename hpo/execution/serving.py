@@ -57,7 +57,7 @@ def serve(connection: Connection[Any, Any]) -> None:
             connection.send(unreadable(error))
             continue
         report_file = ReportFile(of_trial(Path(setup.objective).parent, live.number))
-        live.listeners.append(report_file.add)
+        live.on_report = report_file.add
         outcome = evaluate(objective, live)
         report_file.close()
         for stream in (sys.stdout, sys.stderr):

@@ -22,6 +22,7 @@ from hpo.space.checks import SpaceError
 from hpo.space.parameters import Parameter
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 # (column, [(parent's column, numbers of the parent that satisfy)]), parents before their children.
 Conditions = list[tuple[int, list[tuple[int, Array]]]]
@@ -132,16 +133,13 @@ class _Activity:
         return active.T
 
 
-Indices = NDArray[np.intp]
-
-
 def _level(conditions: list[tuple[int, list[tuple[int, int]]]]) -> tuple[Indices, Indices, Indices, Indices]:
     pairs = np.array([pair for _, own in conditions for pair in own])
     columns = np.array([j for j, _ in conditions])
     return columns, pairs[:, 0], pairs[:, 1], _starts([len(own) for _, own in conditions])
 
 
-def _starts(lengths: Sequence[int]) -> NDArray[np.intp]:
+def _starts(lengths: Sequence[int]) -> Indices:
     """Where each of several runs of these lengths begins."""
     return np.cumsum([0, *lengths[:-1]])
 

@@ -142,7 +142,7 @@ def test_the_page_says_whether_there_are_intervals(monkeypatch, n):
     drawn = []
     monkeypatch.setattr(go.Figure, "to_html", lambda figure, **_: drawn.append(figure) or "")
     as_page(Regrets(["a", "b"], list("uvwxy")[:n], np.ones((2, n, 3, 10)), np.ones((n, 10))), "functions")
-    bands = "bands are 95% bootstrap intervals over problems" if n == 5 else "too few problems for intervals"
+    bands = "95% bootstrap intervals over problems" if n == 5 else "too few problems for intervals"
     assert drawn[0].layout.title.text == f"functions: {n} problems, 3 paired seeds; {bands}"
 
 
