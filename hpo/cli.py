@@ -142,9 +142,13 @@ def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None
     console = Console()
     # In a narrower terminal rich would leave columns without room for any text.
     console.width = max(console.width, 5 * len(headings) + 1)
-    table = Table(*(Column(heading, overflow="fold") for heading in headings))
+
+    def literal(row: Sequence[str]) -> list[Text]:
+        return [Text(_printable(cell, console.encoding)) for cell in row]
+
+    table = Table(*(Column(heading, overflow="fold") for heading in literal(headings)))
     for row in rows:
-        table.add_row(*(Text(_printable(cell, console.encoding)) for cell in row))
+        table.add_row(*literal(row))
     try:
         console.print(table)
     except OSError as error:  # such as of a full disk

@@ -63,6 +63,13 @@ def test_what_a_terminal_takes_for_orders_is_shown_escaped(tmp_path):
     assert len(set(map(len, shown.splitlines()))) == 1  # the table has straight sides
 
 
+def test_a_name_is_shown_as_it_stands_in_every_place(tmp_path):
+    name = "a :x: [red]b[/red]"
+    hpo.Study({"x": hpo.Float(0, 1)}, searcher="random", storage=tmp_path / "runs.db", name=name)
+    for verb in ("list", "show"):
+        assert name in command(verb, tmp_path / "runs.db").output
+
+
 def test_trials_are_exported_a_row_each_and_never_over_a_file(file, tmp_path):
     table = tmp_path / "trials.csv"
     assert command("export", file, table).exit_code == 0
